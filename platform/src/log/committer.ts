@@ -1,0 +1,258 @@
+import type { Clock, Timer } from '../kernel/clock.ts';
+import type { AppendEntry, AppendOutcome, Durability } from './engine.ts';
+import { LogFullError, LogReadOnlyError, OutcomeUnknownError } from './errors.ts';
+import { entryHeaderBytes, entryKind, frameHeaderBytes, sealFrame, writeEntry, type FrameEntry } from './frame.ts';
+import type { Journal } from './journal.ts';
+import type { LogState } from './log-state.ts';
+import { readBatchHeader, stampBatch } from './record-batch.ts';
+
+export interface CommitterOptions {
+  readonly state: LogState;
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly durability: Durability;
+  readonly folderId: number;
+  /** A commit takes what waits up to this many bytes, and at least one call. */
+  readonly commitBytesMax: number;
+  /** Calls beyond this many waiting bytes are rejected. */
+  readonly pendingBytesMax: number;
+  /** Commits wait while more than this lies in memory. */
+  readonly tailBytesMax: number;
+  readonly isDiskFull: () => boolean;
+  /** Moves memory to the segments; resolves when done or given up. */
+  readonly flush: () => Promise<void>;
+  readonly onPublished: () => void;
+  readonly onRoll: () => void;
+  readonly onFailure: (error: unknown) => void;
+}
+
+interface Waiting {
+  readonly entries: readonly FrameEntry[];
+  readonly bytes: number;
+  /** After the commit is durable, in log order. */
+  readonly publish: () => void;
+  /** Certainly not written. */
+  readonly refuse: (reason: 'disk-full' | 'read-only') => void;
+  readonly fail: (error: unknown) => void;
+}
+
+/**
+ * Group commit: what concurrent calls bring is gathered into one frame, written and synced once, and then every call is answered.
+ * While one commit syncs the next gathers; one is under way at a time, so only the newest can ever be torn.
+ */
+export class Committer {
+  commits = 0;
+  readonly #options: CommitterOptions;
+  #queue: Waiting[] = [];
+  #queuedBytes = 0;
+  #isRunning = false;
+  #isStopped = false;
+  #isAbandoned = false;
+  #idle: Promise<void> = Promise.resolve();
+  #frame: Buffer = Buffer.alloc(256 * 1024);
+  #commit: number;
+  #durableUpTo: number;
+  #syncTimer: Timer | undefined;
+
+  constructor(options: CommitterOptions) {
+    this.#options = options;
+    this.#commit = this.#durableUpTo = options.state.commit;
+  }
+
+  append(entries: readonly AppendEntry[]): Promise<AppendOutcome[]> {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) return Promise.resolve(entries.map(() => ({ kind: 'rejected', reason: refusal })));
+    const { state, clock } = this.#options;
+    const nowMs = clock.now();
+    const outcomes: AppendOutcome[] = [];
+    const frameEntries: FrameEntry[] = [];
+    for (const { group, shard, batch, recordCount } of entries) {
+      const log = state.shard({ group, shard });
+      if (log === undefined || log.isClosed) {
+        outcomes.push({ kind: 'rejected', reason: log === undefined ? 'absent' : 'closed' });
+        continue;
+      }
+      const timeMs = (log.lastTimeMs = Math.max(log.lastTimeMs, nowMs));
+      const baseOffset = log.assigned;
+      log.assigned += recordCount;
+      stampBatch(batch, baseOffset, timeMs);
+      frameEntries.push({ kind: entryKind.batch, group, shard, payload: batch });
+      outcomes.push({ kind: 'stored', baseOffset, timeMs });
+    }
+    if (frameEntries.length === 0) return Promise.resolve(outcomes);
+    return new Promise((resolve) => {
+      this.#enqueue({
+        entries: frameEntries,
+        bytes: bytesOf(frameEntries),
+        publish: () => resolve(this.#publish(frameEntries, outcomes)),
+        refuse: (reason) => resolve(outcomes.map(() => ({ kind: 'rejected', reason }))),
+        fail: (error) => resolve(outcomes.map(() => ({ kind: 'unknown', cause: new OutcomeUnknownError(error) }))),
+      });
+    });
+  }
+
+  propose(command: Uint8Array): Promise<unknown> {
+    if (this.#isStopped) return Promise.reject(new LogReadOnlyError('it has been closed or has failed'));
+    const entries = [{ kind: entryKind.command, group: 0, shard: 0, payload: command as Buffer }];
+    return new Promise((resolve, reject) => {
+      this.#enqueue({
+        entries,
+        bytes: bytesOf(entries),
+        publish: () => resolve(this.#options.state.apply(command)),
+        refuse: (reason) => reject(reason === 'disk-full' ? new LogFullError() : new LogReadOnlyError('it has failed')),
+        fail: (error) => reject(new OutcomeUnknownError(error)),
+      });
+    });
+  }
+
+  /** Refuses what comes from now on and resolves when what came before is answered. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await this.#idle;
+    this.#syncTimer?.cancel();
+    if (this.#durableUpTo < this.#commit && this.#options.durability !== 'memory') await this.#options.journal.sync();
+  }
+
+  /** Refuses what waits and what comes: the log has failed. */
+  abandon(): void {
+    this.#isStopped = this.#isAbandoned = true;
+    this.#options.journal.wake();
+    this.#syncTimer?.cancel();
+    this.#refuseAll('read-only');
+  }
+
+  #refusal(): 'disk-full' | 'read-only' | 'overloaded' | undefined {
+    if (this.#isStopped) return 'read-only';
+    if (this.#options.isDiskFull()) return 'disk-full';
+    return this.#queuedBytes > this.#options.pendingBytesMax ? 'overloaded' : undefined;
+  }
+
+  #enqueue(waiting: Waiting): void {
+    this.#queue.push(waiting);
+    this.#queuedBytes += waiting.bytes;
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    // Not at once: all that arrived in this turn of the event loop shares the commit.
+    this.#idle = new Promise((resolve) => {
+      setImmediate(() => {
+        void this.#run().finally(() => {
+          this.#isRunning = false;
+          resolve();
+        });
+      });
+    });
+  }
+
+  async #run(): Promise<void> {
+    while (this.#queue.length > 0) {
+      const { state, tailBytesMax, isDiskFull } = this.#options;
+      while (state.tailBytes > tailBytesMax && !isDiskFull() && !this.#isStopped) await this.#options.flush();
+      const calls = this.#gather();
+      try {
+        await this.#commitCalls(calls);
+      } catch (error) {
+        for (const call of calls) call.fail(error);
+        this.abandon();
+        this.#options.onFailure(error);
+      }
+    }
+  }
+
+  #gather(): Waiting[] {
+    let bytes = 0;
+    let count = 0;
+    for (const call of this.#queue) {
+      if (count > 0 && bytes + call.bytes > this.#options.commitBytesMax) break;
+      bytes += call.bytes;
+      count++;
+    }
+    this.#queuedBytes -= bytes;
+    return this.#queue.splice(0, count);
+  }
+
+  async #commitCalls(calls: readonly Waiting[]): Promise<void> {
+    const { journal, state, durability } = this.#options;
+    const length = calls.reduce((sum, call) => sum + call.bytes, frameHeaderBytes);
+    if (!journal.hasRoom(length) && !(await this.#roll())) {
+      for (const call of calls) call.refuse(this.#isAbandoned ? 'read-only' : 'disk-full');
+      return;
+    }
+    await journal.write(this.#encode(calls, length));
+    if (durability === 'fsync') {
+      await journal.sync();
+      this.#durableUpTo = this.#commit;
+    } else if (durability === 'os') this.#syncSoon();
+    this.commits++;
+    // One synchronous step, so that a checkpoint never sees half a commit.
+    state.commit = this.#commit;
+    for (const call of calls) call.publish();
+    this.#options.onPublished();
+  }
+
+  #encode(calls: readonly Waiting[], length: number): Buffer {
+    if (this.#frame.length < length) this.#frame = Buffer.allocUnsafeSlow(Math.max(length, this.#frame.length * 2));
+    const frame = this.#frame.subarray(0, length);
+    let at = frameHeaderBytes;
+    let entryCount = 0;
+    for (const call of calls) {
+      for (const entry of call.entries) {
+        at = writeEntry(frame, at, entry);
+        entryCount++;
+      }
+    }
+    const { journal, folderId } = this.#options;
+    const { generation, position } = journal;
+    const commit = ++this.#commit;
+    sealFrame(frame, { length, entryCount, generation, commit, position, durableUpTo: this.#durableUpTo, folderId });
+    return frame;
+  }
+
+  /** False when no journal file can be had because the disk is full. */
+  async #roll(): Promise<boolean> {
+    const { journal, isDiskFull } = this.#options;
+    if (this.#durableUpTo < this.#commit) await this.#sync();
+    if (!(await journal.roll(() => isDiskFull() || this.#isAbandoned))) return false;
+    this.#options.onRoll();
+    return true;
+  }
+
+  #publish(entries: readonly FrameEntry[], outcomes: AppendOutcome[]): AppendOutcome[] {
+    let at = 0;
+    for (const entry of entries) {
+      while (outcomes[at]?.kind !== 'stored') at++;
+      const header = readBatchHeader(entry.payload, 0);
+      const reason = header && this.#options.state.publish(entry, { ...header, bytes: entry.payload });
+      if (reason !== undefined) outcomes[at] = { kind: 'rejected', reason };
+      at++;
+    }
+    return outcomes;
+  }
+
+  #refuseAll(reason: 'disk-full' | 'read-only'): void {
+    const calls = this.#queue;
+    this.#queue = [];
+    this.#queuedBytes = 0;
+    for (const call of calls) call.refuse(reason);
+  }
+
+  /** `os`: what was written is synced within a second. */
+  #syncSoon(): void {
+    this.#syncTimer ??= this.#options.clock.after(1000, () => {
+      this.#syncTimer = undefined;
+      this.#sync().catch((error: unknown) => {
+        this.abandon();
+        this.#options.onFailure(error);
+      });
+    });
+  }
+
+  async #sync(): Promise<void> {
+    const commit = this.#commit;
+    if (this.#options.durability !== 'memory') await this.#options.journal.sync();
+    this.#durableUpTo = Math.max(this.#durableUpTo, commit);
+  }
+}
+
+function bytesOf(entries: readonly FrameEntry[]): number {
+  return entries.reduce((sum, entry) => sum + entryHeaderBytes + entry.payload.length, 0);
+}

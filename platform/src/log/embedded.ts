@@ -1,0 +1,231 @@
+import type { Clock } from '../kernel/clock.ts';
+import type { Disk } from '../kernel/disk.ts';
+import type { Logger } from '../kernel/logger.ts';
+import type { Random } from '../kernel/random.ts';
+import { readCheckpoint, writeCheckpoint, type CheckpointState } from './checkpoint.ts';
+import { Committer } from './committer.ts';
+import type {
+  AppendEntry,
+  AppendOutcome,
+  Durability,
+  EngineStatus,
+  LogEngine,
+  ReadOptions,
+  ReadPage,
+  ShardLogId,
+  StateMachine,
+} from './engine.ts';
+import { FileCache } from './file-cache.ts';
+import { Journal } from './journal.ts';
+import { LogState } from './log-state.ts';
+import { embeddedLimits, type EmbeddedLimits } from './limits.ts';
+import { Maintenance } from './maintenance.ts';
+import { offsetAtTime, readPage } from './reader.ts';
+import { replayJournal } from './recovery.ts';
+import { IndexCache, segmentFolder, type SegmentContext } from './segments.ts';
+import { readUint64 } from './uint64.ts';
+
+export interface EmbeddedOptions {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly machine: StateMachine;
+  readonly durability: Durability;
+  /** Replaces single values of {@link embeddedLimits}; for tests. */
+  readonly limits?: Partial<EmbeddedLimits>;
+}
+
+/** Generations that files of a failed run may have beyond the newest one seen. */
+const generationMargin = 16;
+
+/**
+ * Opens the log in a data folder that the caller holds the lock of, and recovers it: when this resolves, everything readable is durable
+ * and the state machine stands where its newest command left it.
+ *
+ * @throws DataFolderError   damaged beyond use, or of a newer format
+ */
+export async function openEmbeddedLog(options: EmbeddedOptions): Promise<LogEngine> {
+  const limits = { ...embeddedLimits(options.durability), ...options.limits };
+  const { disk } = options;
+  await disk.makeFolder(segmentFolder);
+  const checkpoint = (await readCheckpoint(disk)) ?? (await firstCheckpoint(options));
+  const log = new EmbeddedLog(options, limits, checkpoint);
+  await log.recover(checkpoint);
+  return log;
+}
+
+async function firstCheckpoint({ disk, random, machine }: EmbeddedOptions): Promise<CheckpointState> {
+  const bytes = random.bytes(8);
+  bytes[0] = bytes[1] = 0;
+  const first = { folderId: readUint64(bytes, 0), commit: 0, generation: 1, groups: [], snapshot: machine.snapshot() };
+  await writeCheckpoint(disk, first);
+  return first;
+}
+
+const damageMax = 100;
+
+class EmbeddedLog implements LogEngine {
+  readonly durability: Durability;
+  readonly #options: EmbeddedOptions;
+  readonly #limits: EmbeddedLimits;
+  readonly #files: FileCache;
+  readonly #state: LogState;
+  readonly #maintenance: Maintenance;
+  readonly #damage: string[] = [];
+  #journal: Journal | undefined;
+  #committer: Committer | undefined;
+  #generation: number;
+  #failure: string | undefined;
+  #closing: Promise<void> | undefined;
+  readonly #folderId: number;
+
+  constructor(options: EmbeddedOptions, limits: EmbeddedLimits, checkpoint: CheckpointState) {
+    this.durability = options.durability;
+    this.#options = options;
+    this.#limits = limits;
+    this.#generation = checkpoint.generation;
+    this.#folderId = checkpoint.folderId;
+    this.#files = new FileCache(options.disk, limits.openFilesMax);
+    const context: SegmentContext = {
+      disk: options.disk,
+      files: this.#files,
+      indexes: new IndexCache(limits.indexEntriesMax),
+      segmentBytesMax: limits.segmentBytesMax,
+      folderId: checkpoint.folderId,
+      onDamage: (sentence) => this.#addDamage(sentence),
+    };
+    this.#state = new LogState(options.machine, context, (work) => void this.#maintenance.run(work));
+    this.#maintenance = new Maintenance(this.#state, {
+      disk: options.disk,
+      clock: options.clock,
+      logger: options.logger,
+      folderId: checkpoint.folderId,
+      flush: limits,
+      reserveBytes: limits.reserveBytes,
+      onFailure: (error) => this.#fail(error),
+      generation: () => this.#journal?.generation ?? this.#generation,
+      onCheckpoint: async (generation) => this.#journal?.recycle(generation),
+      onDiskFull: () => this.#journal?.wake(),
+    });
+  }
+
+  async recover(checkpoint: CheckpointState): Promise<void> {
+    const { disk, logger, clock } = this.#options;
+    const startedMs = clock.monotonic();
+    this.#options.machine.restore(checkpoint.snapshot);
+    this.#state.restore(checkpoint.groups);
+    await this.#removeUnknownGroups();
+    for (const group of this.#state.groups.values()) await group.segments.truncate();
+    const replay = await replayJournal(disk, checkpoint, this.#state, {
+      logger,
+      onDamage: (sentence) => this.#addDamage(sentence),
+      afterCommit: async () => {
+        if (this.#state.tailBytes > this.#limits.flushBytes) await this.#maintenance.flush();
+      },
+    });
+    this.#generation = replay.generation + generationMargin;
+    // All that was kept goes to synced segments and a new checkpoint before anything is served: nothing is appended behind a cut,
+    // and no reader sees what a power cut could still take back.
+    if (replay.hasFrames) await this.#maintenance.checkpoint();
+    if (this.#failure !== undefined) throw new Error(`recovery could not write: ${this.#failure}`);
+    for (const group of this.#state.groups.values()) await group.segments.checkComplete();
+    this.#journal = await Journal.open(disk, this.#limits, logger, this.#generation);
+    this.#committer = this.#makeCommitter(this.#journal);
+    if (replay.commits > 0) {
+      const ms = Math.round(clock.monotonic() - startedMs);
+      logger.info({ commits: replay.commits, ms }, 'recovered the log');
+    }
+  }
+
+  append(entries: readonly AppendEntry[]): Promise<AppendOutcome[]> {
+    return this.#committing().append(entries);
+  }
+
+  propose(command: Uint8Array): Promise<unknown> {
+    return this.#committing().propose(command);
+  }
+
+  read(id: ShardLogId, fromOffset: number, options: ReadOptions): Promise<ReadPage> {
+    return readPage(this.#state, id, fromOffset, options);
+  }
+
+  offsetAt(id: ShardLogId, timeMs: number): Promise<number> {
+    return offsetAtTime(this.#state, id, timeMs);
+  }
+
+  endOffset(id: ShardLogId): number | undefined {
+    return this.#state.shard(id)?.end;
+  }
+
+  status(): EngineStatus {
+    const isFull = this.#maintenance.isDiskFull;
+    return {
+      state: this.#failure !== undefined ? 'read-only' : isFull ? 'disk-full' : 'ok',
+      reason: this.#failure ?? (isFull ? 'the disk of the data folder is full' : undefined),
+      commits: this.#committer?.commits ?? 0,
+      damage: this.#damage,
+    };
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    if (this.#failure === undefined) {
+      await this.#committer?.stop();
+      if ((this.#committer?.commits ?? 0) > 0) await this.#maintenance.checkpoint();
+    }
+    await this.#maintenance.stop();
+    await this.#journal?.close();
+    await this.#files.close();
+  }
+
+  #committing(): Committer {
+    if (this.#committer === undefined) throw new Error('the log has not recovered yet');
+    return this.#committer;
+  }
+
+  #makeCommitter(journal: Journal): Committer {
+    const { clock, durability } = this.#options;
+    return new Committer({
+      ...this.#limits,
+      state: this.#state,
+      journal,
+      clock,
+      durability,
+      folderId: this.#folderId,
+      isDiskFull: () => this.#maintenance.isDiskFull,
+      flush: () => this.#maintenance.flush(),
+      onPublished: () => {
+        if (this.#state.tailBytes > this.#limits.flushBytes) void this.#maintenance.flush();
+        if (journal.position > this.#limits.firstFileBytes / 2) journal.prepareSpare();
+      },
+      onRoll: () => void this.#maintenance.checkpoint(),
+      onFailure: (error) => this.#fail(error),
+    });
+  }
+
+  #fail(error: unknown): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = `writing to the data folder failed: ${error instanceof Error ? error.message : String(error)}`;
+    this.#options.logger.error({ error: String(error) }, 'the log is read-only until a restart');
+    this.#committer?.abandon();
+    this.#maintenance.abandon();
+  }
+
+  #addDamage(sentence: string): void {
+    if (this.#damage.includes(sentence)) return;
+    if (this.#damage.length < damageMax) this.#damage.push(sentence);
+    this.#options.logger.error({ damage: sentence }, 'damage in the data folder');
+  }
+
+  /** Folders of groups that the checkpoint does not know: replay makes them anew, or they were dropped. */
+  async #removeUnknownGroups(): Promise<void> {
+    for (const name of await this.#options.disk.list(segmentFolder)) {
+      if (!this.#state.groups.has(Number(name))) await this.#options.disk.removeFolder(`${segmentFolder}/${name}`);
+    }
+  }
+}

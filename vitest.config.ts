@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 const sources = {
   resolve: { conditions: ['millrace-source'] },
-  ssr: { resolve: { conditions: ['millrace-source', 'node', 'module', 'import', 'default'] } },
+  ssr: { resolve: { conditions: ['millrace-source', 'node', 'import', 'default'] } },
 };
 
 export default defineConfig({
@@ -12,11 +12,24 @@ export default defineConfig({
     projects: [
       {
         ...sources,
-        test: { name: 'unit', include: ['{platform,testing,tools}/**/*.test.ts'], exclude: ['**/dist/**', '**/node_modules/**', 'platform/test/**'], pool: 'forks', isolate: false },
+        test: {
+          name: 'unit',
+          include: ['{platform,testing,tools}/**/*.test.ts'],
+          exclude: ['**/dist/**', '**/node_modules/**', 'platform/test/**'],
+          pool: 'forks',
+          isolate: false,
+        },
       },
       {
         ...sources,
-        test: { name: 'server', include: ['platform/test/**/*.test.ts'], pool: 'forks', isolate: true, testTimeout: 60_000, hookTimeout: 60_000 },
+        test: {
+          name: 'server',
+          include: ['platform/test/**/*.test.ts'],
+          pool: 'forks',
+          isolate: true,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
       },
     ],
   },

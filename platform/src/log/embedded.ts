@@ -158,6 +158,10 @@ class EmbeddedLog implements LogEngine {
     return this.#state.shard(id)?.end;
   }
 
+  oldestMs(group: number): number | undefined {
+    return this.#state.groups.get(group)?.segments.oldestMs;
+  }
+
   status(): EngineStatus {
     const isFull = this.#maintenance.isDiskFull;
     return {

@@ -96,6 +96,8 @@ export interface LogEngine {
   offsetAt(id: ShardLogId, timeMs: number): Promise<number>;
   /** Offset just past the newest readable record; undefined for a shard log that does not exist. */
   endOffset(id: ShardLogId): number | undefined;
+  /** Arrival time of the newest record in the group's oldest file: a trim beyond it gives disk back. Undefined without files. */
+  oldestMs(group: number): number | undefined;
   /** State for health and metrics. */
   status(): EngineStatus;
   /** Drains, writes a checkpoint and lets go of the files. Idempotent. */

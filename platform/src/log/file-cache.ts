@@ -44,7 +44,7 @@ export class FileCache {
   }
 
   async close(): Promise<void> {
-    for (const path of [...this.#entries.keys()]) await this.forget(path);
+    for (const path of this.#entries.keys()) await this.forget(path);
   }
 
   #entry(path: string, options: { create: boolean }): Entry {

@@ -94,6 +94,11 @@ export class GroupSegments {
     };
   }
 
+  /** Arrival time of the newest record in the oldest segment. */
+  get oldestMs(): number | undefined {
+    return this.#segments[0]?.lastTimeMs;
+  }
+
   /** Where in the active segment the next blocks go, and which it is. */
   async place(): Promise<BlockPlace & { readonly position: number }> {
     const active = await this.#active();
@@ -149,7 +154,7 @@ export class GroupSegments {
   /** Reports segments that should be there and are not, or are too short. */
   async checkComplete(): Promise<void> {
     const names = new Set(await this.#context.disk.list(this.#folder()));
-    for (const segment of [...this.#segments]) {
+    for (const segment of this.#segments.slice()) {
       const path = this.#path(segment);
       const size = names.has(fileName(segment.number))
         ? await this.#context.files.with(path, { create: false }, (file) => file.size())
@@ -181,7 +186,7 @@ export class GroupSegments {
 
   /** The first block of the shard whose last record arrived at or after `timeMs`. */
   async atTime(shard: number, timeMs: number): Promise<{ segment: Segment; ref: BlockRef } | undefined> {
-    for (const segment of [...this.#segments]) {
+    for (const segment of this.#segments.slice()) {
       if (segment.lastTimeMs < timeMs) continue;
       const ref = (await this.#index(segment)).atTime(shard, timeMs);
       if (ref !== undefined) return { segment, ref };

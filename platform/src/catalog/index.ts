@@ -1,0 +1,1 @@
+export { Catalog, type ApplyContext, type CatalogDomain } from './catalog.ts';

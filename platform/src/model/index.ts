@@ -1,0 +1,20 @@
+export type {
+  BlobShape,
+  BooleanShape,
+  ListShape,
+  MapShape,
+  Member,
+  NumberShape,
+  Operation,
+  ServiceModel,
+  Shape,
+  StringShape,
+  StructureShape,
+  TimestampShape,
+} from './shape.ts';
+export type { Encoding } from './read-scalar.ts';
+export { compileReader, type RequestReader } from './reader.ts';
+export { kinesis } from './generated/kinesis-shapes.ts';
+export type * from './generated/kinesis-types.ts';
+export * from './generated/kinesis-errors.ts';
+export * from './wire-error.ts';

@@ -1,0 +1,248 @@
+import type http from 'node:http';
+import type { Http2SecureServer, Http2Server, ServerHttp2Session } from 'node:http2';
+import type { Socket } from 'node:net';
+import { ByteBudget } from '../kernel/byte-budget.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Logger } from '../kernel/logger.ts';
+import type { Random } from '../kernel/random.ts';
+import { type Credentials, SignatureVerifier } from './auth/verifier.ts';
+import type { ServiceBinding } from './call.ts';
+import type { Certificate } from './certificate.ts';
+import { ByteWriter } from './codec/byte-writer.ts';
+import type { ProtocolLimits } from './limits.ts';
+import { FrontDoor } from './pipeline/front-door.ts';
+import { type LocalRoute, LocalServer } from './pipeline/local-routes.ts';
+import { OperationRunner } from './pipeline/operation-runner.ts';
+import { ServiceTable } from './pipeline/service-table.ts';
+import { type AnyResponse, Exchange, type ExchangeContext } from './transport/exchange.ts';
+import { closeIdle, createH1, createH2, createTls } from './transport/http-servers.ts';
+import { OriginRule, type OriginRuleOptions } from './transport/origin-rule.ts';
+import { type BoundAddress, openPorts, type Ports } from './transport/ports.ts';
+import { RequestIds } from './transport/request-ids.ts';
+import type { AnyRequest } from './transport/request-head.ts';
+import { sniff, type Speech } from './transport/sniffer.ts';
+import { StallWatch } from './transport/stall-watch.ts';
+
+/** What to listen at, what to serve, and the ports of the kernel. */
+export interface ListenerOptions extends OriginRuleOptions {
+  /** Addresses to bind; `127.0.0.1` brings `::1` with it. */
+  readonly hosts: readonly string[];
+  /** 0 picks one. */
+  readonly port: number;
+  /** Gives the certificate; asked at the first TLS connection and by {@link Listener.renewCertificate}. */
+  readonly certificate: () => Promise<Certificate> | Certificate;
+  /** Connections that do not speak TLS are closed. */
+  readonly requireTls?: boolean;
+  readonly services: readonly ServiceBinding[];
+  readonly routes: readonly LocalRoute[];
+  /** `undefined`: any credentials are accepted, and no signature is verified. */
+  readonly credentials: Credentials | undefined;
+  readonly limits: ProtocolLimits;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+/** An open port. */
+export interface Listener {
+  readonly port: number;
+  readonly addresses: readonly BoundAddress[];
+  /** Asks for the certificate again; connections from then on get the new one. Does nothing before the first TLS connection. */
+  renewCertificate(): Promise<void>;
+  /**
+   * Stops accepting, ends idle connections, lets calls under way finish and cuts what is left after `graceMs`. Resolves when the last
+   * connection has gone. Idempotent.
+   */
+  close(graceMs: number): Promise<void>;
+}
+
+/**
+ * Opens the port. Every connection may speak HTTP/1.1, HTTP/2 (prior knowledge) or TLS with either.
+ *
+ * @throws the operating system's error (`EADDRINUSE`, `EACCES`) when an address cannot be had
+ */
+export async function listen(options: ListenerOptions): Promise<Listener> {
+  const listener = new OnePort(options);
+  await listener.open();
+  return listener;
+}
+
+class OnePort implements Listener {
+  readonly #options: ListenerOptions;
+  readonly #door: FrontDoor;
+  readonly #context: ExchangeContext;
+  readonly #h1: http.Server;
+  readonly #h2: Http2Server;
+  readonly #sockets = new Set<Socket>();
+  readonly #sniffing = new Set<Socket>();
+  readonly #sessions = new Set<ServerHttp2Session>();
+  readonly #pipelined = new WeakMap<object, { callCount: number }>();
+  readonly #watch: StallWatch;
+  #tls: Promise<Http2SecureServer> | undefined;
+  #ports: Ports | undefined;
+  #closing: Promise<void> | undefined;
+  #onLastSocket: (() => void) | undefined;
+
+  constructor(options: ListenerOptions) {
+    this.#options = options;
+    const { limits, clock } = options;
+    this.#watch = new StallWatch(clock);
+    this.#context = { limits, watch: this.#watch, clock, isClosing: () => this.#closing !== undefined };
+    this.#door = createFrontDoor(options, this.#watch);
+    this.#h1 = createH1(limits, this.#serve);
+    this.#h2 = createH2(limits, this.#serve, this.#onSession);
+  }
+
+  get port(): number {
+    return this.addresses[0]?.port ?? 0;
+  }
+
+  get addresses(): readonly BoundAddress[] {
+    return this.#ports?.addresses ?? [];
+  }
+
+  async open(): Promise<void> {
+    this.#ports = await openPorts(this.#options.hosts, this.#options.port, this.#onSocket);
+  }
+
+  async renewCertificate(): Promise<void> {
+    if (this.#tls === undefined) return;
+    const server = await this.#tls;
+    server.setSecureContext(await this.#options.certificate());
+  }
+
+  close(graceMs: number): Promise<void> {
+    this.#closing ??= this.#close(graceMs);
+    return this.#closing;
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    this.#ports?.close();
+    for (const socket of this.#sniffing) socket.destroy();
+    for (const session of this.#sessions) session.close();
+    closeIdle(this.#h1);
+    const tls = await this.#tls?.catch(() => undefined);
+    if (tls !== undefined) closeIdle(tls);
+    const deadline = this.#options.clock.after(graceMs, () => {
+      for (const socket of this.#sockets) socket.destroy();
+    });
+    if (this.#sockets.size > 0) await new Promise<void>((resolve) => (this.#onLastSocket = resolve));
+    deadline.cancel();
+    this.#watch.close();
+    // Neither ever listened; this ends their timers.
+    this.#h1.close(() => undefined);
+    tls?.close(() => undefined);
+  }
+
+  readonly #onSocket = (socket: Socket): void => {
+    const { limits, clock } = this.#options;
+    if (this.#closing !== undefined || this.#sockets.size >= limits.connectionsMax) {
+      socket.destroy();
+      return;
+    }
+    this.#sockets.add(socket);
+    this.#sniffing.add(socket);
+    socket.on('error', () => socket.destroy());
+    socket.once('close', () => {
+      this.#sockets.delete(socket);
+      this.#sniffing.delete(socket);
+      if (this.#sockets.size === 0) this.#onLastSocket?.();
+    });
+    sniff(socket, this.#route, { clock, timeoutMs: limits.headerTimeoutMs });
+  };
+
+  readonly #route = (speech: Speech, socket: Socket): void => {
+    this.#sniffing.delete(socket);
+    if (speech !== 'tls' && this.#options.requireTls === true) {
+      socket.destroy();
+      return;
+    }
+    switch (speech) {
+      case 'h1':
+        this.#h1.emit('connection', socket);
+        socket.resume(); // HTTP/1.1 hangs without it; HTTP/2 and TLS would lose the bytes put back.
+        break;
+      case 'h2':
+        this.#h2.emit('connection', socket);
+        break;
+      case 'tls':
+        void this.#routeTls(socket);
+        break;
+    }
+  };
+
+  async #routeTls(socket: Socket): Promise<void> {
+    try {
+      this.#tls ??= this.#createTls();
+      const server = await this.#tls;
+      if (!socket.destroyed) server.emit('connection', socket);
+    } catch (error) {
+      this.#tls = undefined; // The next connection tries again.
+      this.#options.logger.error({ error }, 'there is no certificate for TLS');
+      socket.destroy();
+    }
+  }
+
+  async #createTls(): Promise<Http2SecureServer> {
+    const certificate = await this.#options.certificate();
+    return createTls(certificate, this.#options.limits, this.#serve, this.#onSession);
+  }
+
+  readonly #onSession = (session: ServerHttp2Session): void => {
+    this.#sessions.add(session);
+    session.once('close', () => this.#sessions.delete(session));
+    if (this.#closing !== undefined) session.close();
+  };
+
+  readonly #serve = (request: AnyRequest, response: AnyResponse, expectsContinue: boolean): void => {
+    const exchange = new Exchange(request, response, this.#context);
+    if (request.httpVersionMajor === 2) void this.#door.serve(exchange, expectsContinue);
+    else void this.#serveH1(exchange, expectsContinue);
+  };
+
+  /** HTTP/2 bounds the streams of a connection by itself; HTTP/1.1 lets a peer send any number of requests ahead. */
+  async #serveH1(exchange: Exchange, expectsContinue: boolean): Promise<void> {
+    const { socket } = exchange.request;
+    let connection = this.#pipelined.get(socket);
+    if (connection === undefined) {
+      connection = { callCount: 0 };
+      this.#pipelined.set(socket, connection);
+    }
+    if (connection.callCount >= this.#options.limits.pipelinedMax) {
+      socket.destroy();
+      return;
+    }
+    connection.callCount++;
+    await this.#door.serve(exchange, expectsContinue);
+    connection.callCount--;
+  }
+}
+
+function createFrontDoor(options: ListenerOptions, watch: StallWatch): FrontDoor {
+  const { limits, clock, random, logger, credentials, routes } = options;
+  const verifier = credentials === undefined ? undefined : new SignatureVerifier(credentials, clock);
+  const writer = new ByteWriter();
+  return new FrontDoor({
+    runner: new OperationRunner({
+      table: new ServiceTable(options.services),
+      writer,
+      verifier,
+      inMaking: new ByteBudget(limits.answersInMakingBytesMax),
+    }),
+    local: new LocalServer({
+      routes,
+      access: credentials === undefined || verifier === undefined ? undefined : { credentials, verifier },
+      logger,
+    }),
+    originRule: new OriginRule(options),
+    ids: new RequestIds(random),
+    shares: {
+      limits,
+      small: new ByteBudget(limits.smallBodiesBytesMax),
+      large: new ByteBudget(limits.bodiesBytesMax),
+      watch,
+    },
+    writer,
+    logger,
+  });
+}

@@ -1,0 +1,201 @@
+import { ByteBudget } from '../../kernel/byte-budget.ts';
+import type { Logger } from '../../kernel/logger.ts';
+import { InternalFailure, ServiceUnavailable, WireError } from '../../model/index.ts';
+import type { ByteWriter, Encoded } from '../codec/byte-writer.ts';
+import { type BodyShares, readBody } from '../transport/body.ts';
+import type { Exchange, FlatHeaders } from '../transport/exchange.ts';
+import type { OriginRule } from '../transport/origin-rule.ts';
+import type { RequestIds } from '../transport/request-ids.ts';
+import { accessDeniedXml, contentTypes, deprecatedJson, encodeError, unknownOperationXml } from './answers.ts';
+import { addCorsHeaders, isPreflight } from './cors.ts';
+import { LOCAL_PREFIX, type LocalServer, refusedAnswer } from './local-routes.ts';
+import type { MadeAnswer, OperationRequest, OperationRunner } from './operation-runner.ts';
+import type { Encoding } from './service-table.ts';
+
+/** What the front door leads to. */
+export interface FrontDoorParts {
+  readonly runner: OperationRunner;
+  readonly local: LocalServer;
+  readonly originRule: OriginRule;
+  readonly ids: RequestIds;
+  readonly shares: BodyShares;
+  readonly writer: ByteWriter;
+  readonly logger: Logger;
+}
+
+const EMPTY = Buffer.alloc(0);
+
+/**
+ * Serves every request of every connection, in the order of the reference, §1.5: origin rule, body size, request id, CORS, method, content
+ * type and body, target, authentication, types, constraints, handler.
+ */
+export class FrontDoor {
+  readonly #parts: FrontDoorParts;
+  readonly #inSending: ByteBudget;
+  #callCount = 0;
+
+  constructor(parts: FrontDoorParts) {
+    this.#parts = parts;
+    this.#inSending = new ByteBudget(parts.shares.limits.answersInSendingBytesMax);
+  }
+
+  /** Calls being served now. */
+  get callCount(): number {
+    return this.#callCount;
+  }
+
+  /** Serves one request to its end; never rejects. */
+  async serve(exchange: Exchange, expectsContinue: boolean): Promise<void> {
+    this.#callCount++;
+    try {
+      await this.#route(exchange, expectsContinue);
+    } catch (error) {
+      this.#parts.logger.error({ error }, 'a request could not be answered');
+      exchange.abandon();
+    } finally {
+      this.#callCount--;
+    }
+  }
+
+  async #route(exchange: Exchange, expectsContinue: boolean): Promise<void> {
+    const { head } = exchange;
+    const refusal = this.#parts.originRule.refusal(head);
+    if (refusal !== undefined) {
+      const { contentType, body } = refusedAnswer(refusal);
+      await exchange.answerUnread(403, ['Content-Type', contentType], Buffer.from(body));
+    } else if (head.path.startsWith(LOCAL_PREFIX)) {
+      await this.#parts.local.serve(exchange);
+    } else {
+      await this.#serveApi(exchange, expectsContinue);
+    }
+  }
+
+  async #serveApi(exchange: Exchange, expectsContinue: boolean): Promise<void> {
+    const { head } = exchange;
+    const { ids, shares } = this.#parts;
+    const requestId = ids.next();
+    const headers: FlatHeaders = ['x-amzn-RequestId', requestId];
+    if (!isPreflight(head)) headers.push('x-amz-id-2', ids.nextExtended());
+    addCorsHeaders(head, headers);
+    if (isPreflight(head)) return exchange.answerUnread(200, headers, EMPTY);
+    if (head.method !== 'POST') return exchange.answerUnread(403, headers, accessDeniedXml);
+    if (this.#callCount > shares.limits.callsMax) return this.#answerBusy(exchange, headers);
+    const outcome = await readBody(exchange.request, shares, () => {
+      if (expectsContinue) exchange.sendContinue();
+    });
+    switch (outcome.kind) {
+      case 'gone':
+        return exchange.abandon();
+      case 'busy':
+        return this.#answerBusy(exchange, headers);
+      case 'too-large':
+        // Before the request id in the order of checks, and with no body. Source: recorded.
+        return exchange.answerUnread(413, [], EMPTY);
+      case 'body':
+        return this.#serveBody(exchange, headers, requestId, outcome);
+    }
+  }
+
+  #answerBusy(exchange: Exchange, headers: FlatHeaders): Promise<void> | undefined {
+    const encoding = encodingOf(contentTypeOf(exchange)) ?? 'json';
+    const error = new ServiceUnavailable('The server has too many requests in flight.');
+    const { chunks } = this.#errorAnswer(error, encoding, headers);
+    return exchange.answerUnread(error.status, headers, Buffer.concat(chunks));
+  }
+
+  async #serveBody(
+    exchange: Exchange,
+    headers: FlatHeaders,
+    requestId: string,
+    body: { bytes: Buffer | undefined; readonly release: () => void },
+  ): Promise<void> {
+    const contentType = contentTypeOf(exchange);
+    const encoding = encodingOf(contentType);
+    if (encoding === undefined) {
+      const { bytes } = body;
+      body.release();
+      return this.#answerOtherType(exchange, headers, contentType, bytes as Buffer);
+    }
+    const request: OperationRequest = { exchange, requestId, encoding, body: body.bytes };
+    body.bytes = undefined;
+    let made: MadeAnswer;
+    let status = 200;
+    try {
+      made = await this.#parts.runner.run(request);
+      if (made.encoded.bytes > 0) headers.push('Content-Type', contentTypes[encoding]);
+    } catch (thrown) {
+      if (exchange.isGone) return exchange.abandon();
+      const error = thrown instanceof WireError ? thrown : this.#unexpected(thrown, request);
+      status = error.status;
+      made = { encoded: this.#errorAnswer(error, encoding, headers), release: undefined };
+    } finally {
+      request.body = undefined;
+      body.release();
+    }
+    return this.#send(exchange, status, headers, made);
+  }
+
+  /** A small answer goes out at once; a large one waits for its share of what may be on its way, still holding the share of its making. */
+  async #send(exchange: Exchange, status: number, headers: FlatHeaders, { encoded, release }: MadeAnswer): Promise<void> {
+    const budget = this.#inSending;
+    const isSmall = encoded.bytes <= this.#parts.shares.limits.smallAnswerBytesMax;
+    // No signal: the answers before this one are sent or cut within `writeStallMs`, and then it is noticed that the peer has left.
+    const sent = isSmall ? undefined : (budget.tryTake(encoded.bytes) ?? (await budget.take(encoded.bytes)));
+    release?.();
+    try {
+      await exchange.answer(status, headers, encoded);
+    } finally {
+      sent?.();
+    }
+  }
+
+  #errorAnswer(error: WireError, encoding: Encoding, headers: FlatHeaders): Encoded {
+    headers.push('x-amzn-ErrorType', error.code, 'Content-Type', contentTypes[encoding]);
+    return encodeError(this.#parts.writer, error, encoding);
+  }
+
+  /** Nothing of what went wrong leaves the server; the log has it under the request id. */
+  #unexpected(error: unknown, request: OperationRequest): WireError {
+    const target = request.exchange.head.header('x-amz-target');
+    this.#parts.logger.error({ error, requestId: request.requestId, target }, 'a handler failed');
+    return new InternalFailure('The request processing has failed because of an unknown error, exception or failure.');
+  }
+
+  #answerOtherType(
+    exchange: Exchange,
+    headers: FlatHeaders,
+    contentType: string,
+    bytes: Buffer,
+  ): Promise<void> | undefined {
+    if (contentType === 'application/json') {
+      headers.push('Content-Type', contentType);
+      return isJsonObject(bytes)
+        ? exchange.answerUnread(404, headers, deprecatedJson('UnknownOperationException'))
+        : exchange.answerUnread(400, headers, deprecatedJson('SerializationException'));
+    }
+    const hasTarget = /^[^.]+\.[^.]+/.test(exchange.head.header('x-amz-target') ?? '');
+    return hasTarget
+      ? exchange.answerUnread(404, headers, unknownOperationXml)
+      : exchange.answerUnread(403, headers, accessDeniedXml);
+  }
+}
+
+function contentTypeOf(exchange: Exchange): string {
+  const header = exchange.head.header('content-type') ?? '';
+  const semicolon = header.indexOf(';');
+  return (semicolon < 0 ? header : header.slice(0, semicolon)).trim().toLowerCase();
+}
+
+function encodingOf(contentType: string): Encoding | undefined {
+  if (contentType === contentTypes.json) return 'json';
+  return contentType === contentTypes.cbor ? 'cbor' : undefined;
+}
+
+function isJsonObject(bytes: Buffer): boolean {
+  try {
+    const value: unknown = JSON.parse(bytes.toString('utf8'));
+    return typeof value === 'object' && value !== null;
+  } catch {
+    return false; // Any body may come here; what is not JSON is simply not an object.
+  }
+}

@@ -1,0 +1,168 @@
+import type { ByteBudget, Release } from '../../kernel/byte-budget.ts';
+import type { ProtocolLimits } from '../limits.ts';
+import type { AnyRequest } from './request-head.ts';
+import type { StallWatch, Watched } from './stall-watch.ts';
+
+/** What the bodies of all connections share. */
+export interface BodyShares {
+  readonly limits: ProtocolLimits;
+  readonly small: ByteBudget;
+  readonly large: ByteBudget;
+  readonly watch: StallWatch;
+}
+
+/** A body in memory, counted until `release` is called. `'gone'`: the peer left or was cut; there is nobody to answer. */
+export type BodyOutcome =
+  | { readonly kind: 'body'; readonly bytes: Buffer; readonly release: Release }
+  | { readonly kind: 'too-large' }
+  | { readonly kind: 'busy' }
+  | { readonly kind: 'gone' };
+
+const EMPTY = Buffer.alloc(0);
+const noRelease = (): void => undefined;
+const TOO_LARGE: BodyOutcome = { kind: 'too-large' };
+const BUSY: BodyOutcome = { kind: 'busy' };
+const GONE: BodyOutcome = { kind: 'gone' };
+
+/** Length a request declares; `undefined` when its body comes in chunks of unknown number. */
+export function declaredLength(request: AnyRequest): number | undefined {
+  const text = request.headers['content-length'];
+  if (text !== undefined) return Number(text);
+  if ('stream' in request) return request.stream.endAfterHeaders ? 0 : undefined;
+  return request.headers['transfer-encoding'] === undefined ? 0 : undefined;
+}
+
+/**
+ * Reads a whole body. Nothing is taken from the socket (beyond what Node has read already: at most one flow-control window) until
+ * the body has its share of the budget; an unknown length has the share of the largest.
+ *
+ * @param isReady   called when the body may come, e.g. to answer `Expect: 100-continue`
+ */
+export async function readBody(request: AnyRequest, shares: BodyShares, isReady: () => void): Promise<BodyOutcome> {
+  const { limits } = shares;
+  const length = declaredLength(request);
+  if (length === 0) {
+    request.resume();
+    return { kind: 'body', bytes: EMPTY, release: noRelease };
+  }
+  if (length !== undefined && !(length <= limits.bodyBytesMax)) return TOO_LARGE;
+  const budget = length !== undefined && length <= limits.smallBodyBytesMax ? shares.small : shares.large;
+  const bytes = length ?? limits.bodyBytesMax;
+  const granted = budget.tryTake(bytes) ?? (await waitForShare(request, budget, bytes, shares));
+  if (typeof granted !== 'function') return granted;
+  isReady();
+  const whole = length === undefined ? undefined : await takeWhole(request, length);
+  if (whole !== undefined) return { kind: 'body', bytes: whole, release: granted };
+  const body = await new Collector(request, length, limits).collect(shares.watch);
+  if (!Buffer.isBuffer(body)) {
+    granted();
+    return body;
+  }
+  return { kind: 'body', bytes: body, release: granted };
+}
+
+/**
+ * A body that came in one packet with its headers, as most do: Node's parser has buffered it one microtask after it has announced the
+ * request (though not yet marked it as complete), so it can be had without listeners and without a watch.
+ */
+async function takeWhole(request: AnyRequest, length: number): Promise<Buffer | undefined> {
+  await undefined;
+  if (request.readableLength !== length) return undefined;
+  return (request.read() as Buffer | null) ?? undefined;
+}
+
+/** Gives up when the peer leaves (seen on the connection; the request itself is not being read) or the wait is too long. */
+async function waitForShare(
+  request: AnyRequest,
+  budget: ByteBudget,
+  bytes: number,
+  { limits, watch }: BodyShares,
+): Promise<Release | BodyOutcome> {
+  const abort = new AbortController();
+  const leave = (): void => abort.abort(GONE);
+  const watched: Watched = {
+    progress: 0,
+    stallMs: limits.bodyWaitMs,
+    totalMs: limits.bodyWaitMs,
+    cut: () => abort.abort(BUSY),
+  };
+  if (request.destroyed) return GONE;
+  request.once('close', leave);
+  watch.add(watched);
+  try {
+    return await budget.take(bytes, abort.signal);
+  } catch {
+    return abort.signal.reason as BodyOutcome; // The budget rejects with the reason of the signal, and with nothing else.
+  } finally {
+    watch.remove(watched);
+    request.off('close', leave);
+  }
+}
+
+/** Takes the chunks of one body into one buffer (length known) or a list of them (length unknown). */
+class Collector implements Watched {
+  progress = 0;
+  readonly stallMs: number;
+  readonly totalMs: number;
+  readonly #request: AnyRequest;
+  readonly #length: number | undefined;
+  readonly #bytesMax: number;
+  readonly #chunks: Buffer[] = [];
+  #whole: Buffer | undefined;
+  #finish!: (outcome: Buffer | BodyOutcome) => void;
+
+  constructor(request: AnyRequest, length: number | undefined, limits: ProtocolLimits) {
+    this.#request = request;
+    this.#length = length;
+    this.#bytesMax = limits.bodyBytesMax;
+    this.stallMs = limits.bodyStallMs;
+    this.totalMs = limits.bodyTimeoutMs;
+  }
+
+  async collect(watch: StallWatch): Promise<Buffer | BodyOutcome> {
+    const request = this.#request;
+    if (request.destroyed) return GONE;
+    watch.add(this);
+    const outcome = await new Promise<Buffer | BodyOutcome>((resolve) => {
+      this.#finish = resolve;
+      request.on('data', this.#onData);
+      request.once('end', this.#onEnd);
+      request.once('close', this.#onGone);
+      request.on('error', this.#onGone);
+    });
+    watch.remove(this);
+    request.off('data', this.#onData);
+    request.off('end', this.#onEnd);
+    request.off('close', this.#onGone);
+    return outcome;
+  }
+
+  cut(): void {
+    this.#finish(GONE);
+    this.#request.destroy();
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    const before = this.progress;
+    this.progress = before + chunk.length;
+    const length = this.#length;
+    if (this.progress > (length ?? this.#bytesMax)) {
+      this.#finish(length === undefined ? TOO_LARGE : GONE);
+      this.#request.pause();
+    } else if (length === undefined) {
+      this.#chunks.push(chunk);
+    } else if (chunk.length === length) {
+      this.#whole = chunk;
+    } else {
+      this.#whole ??= Buffer.allocUnsafeSlow(length);
+      this.#whole.set(chunk, before);
+    }
+  };
+
+  readonly #onEnd = (): void => {
+    if (this.#length === undefined) this.#finish(Buffer.concat(this.#chunks, this.progress));
+    else this.#finish(this.progress === this.#length && this.#whole !== undefined ? this.#whole : GONE);
+  };
+
+  readonly #onGone = (): void => this.#finish(GONE);
+}

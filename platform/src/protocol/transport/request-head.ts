@@ -1,0 +1,54 @@
+import type { IncomingMessage } from 'node:http';
+import type { Http2ServerRequest } from 'node:http2';
+import type { TLSSocket } from 'node:tls';
+
+/** A request as Node's HTTP/1.1 and HTTP/2 servers give it; the two differ in little that matters here. */
+export type AnyRequest = IncomingMessage | Http2ServerRequest;
+
+/** What stands before a request's body, the same for HTTP/1.1 and HTTP/2. */
+export class RequestHead {
+  readonly method: string;
+  /** As sent, up to the question mark. */
+  readonly path: string;
+  /** As sent, without the question mark. */
+  readonly query: string;
+  /** `Host` or `:authority`, as sent. */
+  readonly host: string | undefined;
+  readonly #request: AnyRequest;
+
+  constructor(request: AnyRequest) {
+    this.#request = request;
+    this.method = request.method ?? '';
+    const url = request.url ?? '/';
+    const mark = url.indexOf('?');
+    this.path = mark < 0 ? url : url.slice(0, mark);
+    this.query = mark < 0 ? '' : url.slice(mark + 1);
+    this.host = this.header('host') ?? this.header(':authority');
+  }
+
+  /** One header by lower-case name; several of one name are joined by `, `. */
+  header(name: string): string | undefined {
+    const value = this.#request.headers[name];
+    return Array.isArray(value) ? value.join(', ') : value;
+  }
+
+  /** Each occurrence of a header, by lower-case name. */
+  values(name: string): string[] {
+    const raw = this.#request.rawHeaders;
+    const values: string[] = [];
+    for (let index = 0; index + 1 < raw.length; index += 2) {
+      const key = raw[index] as string;
+      if (key.length === name.length && key.toLowerCase() === name) values.push(raw[index + 1] as string);
+    }
+    return values;
+  }
+
+  get isTls(): boolean {
+    return (this.#request.socket as TLSSocket).encrypted === true;
+  }
+
+  /** The address this connection came in on. */
+  get localAddress(): string | undefined {
+    return this.#request.socket.localAddress;
+  }
+}

@@ -1,0 +1,51 @@
+import { createRequire } from 'node:module';
+import type { Clock } from '../kernel/clock.ts';
+import type { LogEngine } from '../log/index.ts';
+import type { LocalRoute } from '../protocol/index.ts';
+import type { StreamsService } from '../streams/index.ts';
+import type { ServerConfig } from './config.ts';
+
+/** The version in package.json. */
+export const version: string = (createRequire(import.meta.url)('../../package.json') as { version: string }).version;
+
+interface HealthParts {
+  readonly config: ServerConfig;
+  readonly clock: Clock;
+  readonly log: LogEngine;
+  readonly startedMs: number;
+}
+
+/** `GET /_millrace/health`: answers as soon as everything is served. */
+export function healthRoute({ config, clock, log, startedMs }: HealthParts): LocalRoute {
+  return {
+    method: 'GET',
+    path: '/_millrace/health',
+    open: true,
+    handle() {
+      const { state, reason, damage } = log.status();
+      const health = {
+        status: state,
+        ...(reason !== undefined && { reason }),
+        ...(damage.length > 0 && { damage }),
+        version,
+        engine: 'embedded',
+        durability: log.durability,
+        limits: config.limitsProfile,
+        uptimeMs: clock.now() - startedMs,
+      };
+      return { status: 200, contentType: 'application/json', body: `${JSON.stringify(health)}\n` };
+    },
+  };
+}
+
+/** `POST /_millrace/reset`: empties a server that keeps nothing anyway; for the time between two tests. */
+export function resetRoute(streams: StreamsService): LocalRoute {
+  return {
+    method: 'POST',
+    path: '/_millrace/reset',
+    async handle() {
+      await streams.reset();
+      return { status: 200, contentType: 'application/json', body: '{"status":"empty"}\n' };
+    },
+  };
+}

@@ -1,0 +1,2 @@
+export { StreamsService, type StreamsOptions } from './service.ts';
+export { rateLimitProfile, rateLimits, type RateLimitName, type RateLimits } from './limits.ts';

@@ -1,0 +1,149 @@
+import {
+  AccessDeniedException,
+  InvalidArgumentException,
+  ProvisionedThroughputExceededException,
+  type GetRecordsInput,
+  type GetRecordsOutput,
+  type Record as WireRecord,
+} from '../../model/index.ts';
+import { BatchReader, ShardLogAbsentError, type ReadPage, type StoredBatch } from '../../log/index.ts';
+import type { Caller, StreamsContext } from '../context.ts';
+import { refuseDryRun } from '../dry-run.ts';
+import { sizes } from '../limits.ts';
+import { parseStreamArn } from '../resolve.ts';
+import { openIterator, sealIterator, type ShardIterator } from '../shard-iterator.ts';
+import { originOf } from '../shard/describe.ts';
+import { SequenceWriter } from '../shard/sequence-number.ts';
+import { formatShardId } from '../shard/shard-id.ts';
+import type { Shard, Stream } from '../state/stream.ts';
+import { rateExceeded, shardNotFound, streamNotFound } from '../wire-errors.ts';
+
+export async function getRecords(
+  context: StreamsContext,
+  input: GetRecordsInput,
+  caller: Caller,
+): Promise<GetRecordsOutput> {
+  const iterator = openIterator(context, input.ShardIterator);
+  const { stream, shard } = locate(context, iterator, input, caller);
+  refuseDryRun(input.DryRun);
+  admit(context, stream, shard);
+  const recordsMax = input.Limit ?? sizes.getRecordsCountMax;
+  const nowMs = context.clock.now();
+  const page = await readPage(context, stream, shard, { fromOffset: iterator.offset, recordsMax, nowMs });
+  const taken = takeRecords(page, shard, iterator.offset, recordsMax);
+  spend(context, stream, shard, taken.bytes);
+  // A closed shard read to its end has no next iterator.
+  const isFinished = shard.closed !== undefined && taken.nextOffset >= shard.closed.endOffset;
+  return {
+    Records: taken.records,
+    ...(!isFinished && { NextShardIterator: sealIterator(context, stream, shard.number, taken.nextOffset) }),
+    MillisBehindLatest: taken.nextOffset >= page.endOffset ? 0 : Math.max(0, nowMs - taken.lastTimeMs),
+  };
+}
+
+function locate(
+  context: StreamsContext,
+  iterator: ShardIterator,
+  input: GetRecordsInput,
+  caller: Caller,
+): { stream: Stream; shard: Shard } {
+  if (iterator.account !== caller.account) {
+    throw new AccessDeniedException(
+      `User: arn:aws:iam::${caller.account}:root is not authorized to perform: kinesis:GetRecords with an iterator of another account`,
+    );
+  }
+  if (iterator.region !== caller.region) throw new InvalidArgumentException('Invalid ShardIterator.');
+  const subject = { name: iterator.streamName, account: iterator.account };
+  const stream = context.domain.findByIncarnation(iterator.incarnation);
+  if (stream === undefined) throw streamNotFound(subject);
+  checkAgreement(input, stream);
+  const shard = stream.shard(iterator.shard);
+  if (shard === undefined) throw shardNotFound(formatShardId(iterator.shard), subject);
+  return { stream, shard };
+}
+
+/** StreamARN and StreamId, where given, must be those of the iterator's stream. */
+function checkAgreement({ StreamARN: arn, StreamId: id }: GetRecordsInput, stream: Stream): void {
+  if (arn !== undefined) {
+    const parsed = parseStreamArn(arn);
+    const { name, account, region } = stream.record;
+    if (parsed === undefined || parsed.name !== name || parsed.account !== account || parsed.region !== region) {
+      throw new InvalidArgumentException(`StreamARN ${arn} does not match the stream of the ShardIterator.`);
+    }
+  }
+  if (id !== undefined && id !== stream.record.streamId) {
+    throw new InvalidArgumentException(`StreamId ${id} does not match the stream of the ShardIterator.`);
+  }
+}
+
+/** Refused calls read nothing; what an answer took beyond the rate is waited for by the calls after it. */
+function admit(context: StreamsContext, stream: Stream, shard: Shard): void {
+  const of = `${stream.record.incarnation}/${shard.number}`;
+  const isAdmitted = context.throttle.take([
+    { limit: 'shard-read-bytes', of, amount: 1 },
+    { limit: 'shard-read-calls', of, amount: 1 },
+  ]);
+  if (!isAdmitted) throw new ProvisionedThroughputExceededException(rateExceeded(shard.number, stream.record));
+}
+
+function spend(context: StreamsContext, stream: Stream, shard: Shard, bytes: number): void {
+  context.throttle.spend('shard-read-bytes', `${stream.record.incarnation}/${shard.number}`, bytes);
+}
+
+async function readPage(
+  context: StreamsContext,
+  stream: Stream,
+  shard: Shard,
+  from: { fromOffset: number; recordsMax: number; nowMs: number },
+): Promise<ReadPage> {
+  try {
+    return await context.log.read({ group: stream.record.incarnation, shard: shard.number }, from.fromOffset, {
+      bytesMax: sizes.getRecordsBytesMax,
+      recordsMax: from.recordsMax,
+      notBeforeMs: stream.horizonMs(from.nowMs),
+    });
+  } catch (error) {
+    if (error instanceof ShardLogAbsentError) throw streamNotFound(stream.record);
+    throw error;
+  }
+}
+
+interface Taken {
+  readonly records: WireRecord[];
+  readonly nextOffset: number;
+  /** Arrival time of the last record taken. */
+  readonly lastTimeMs: number;
+  readonly bytes: number;
+}
+
+/** The records of a page from `fromOffset` on, up to the limits; at least one if there is one. */
+function takeRecords(page: ReadPage, shard: Shard, fromOffset: number, recordsMax: number): Taken {
+  const records: WireRecord[] = [];
+  const numbers = new SequenceWriter(originOf(shard));
+  let nextOffset = Math.max(fromOffset, page.startOffset);
+  let lastTimeMs = 0;
+  let bytes = 0;
+  for (const batch of page.batches) {
+    const reader = new BatchReader(batch.bytes);
+    for (let offset = batch.baseOffset; reader.next(); offset++) {
+      if (offset < nextOffset) continue;
+      const size = reader.keyEnd - reader.keyStart + reader.valueEnd - reader.valueStart;
+      const isFull = records.length > 0 && bytes + size > sizes.getRecordsBytesMax;
+      if (isFull || records.length >= recordsMax) return { records, nextOffset, lastTimeMs, bytes };
+      records.push(wireRecord(batch, reader, numbers.at(offset)));
+      bytes += size;
+      nextOffset = offset + 1;
+      lastTimeMs = batch.timeMs;
+    }
+  }
+  return { records, nextOffset, lastTimeMs, bytes };
+}
+
+function wireRecord(batch: StoredBatch, reader: BatchReader, SequenceNumber: string): WireRecord {
+  return {
+    SequenceNumber,
+    ApproximateArrivalTimestamp: batch.timeMs,
+    Data: reader.bytes.subarray(reader.valueStart, reader.valueEnd),
+    PartitionKey: reader.bytes.toString('utf8', reader.keyStart, reader.keyEnd),
+  };
+}

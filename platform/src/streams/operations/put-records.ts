@@ -1,0 +1,235 @@
+import {
+  InvalidArgumentException,
+  type PutRecordInput,
+  type PutRecordOutput,
+  type PutRecordsInput,
+  type PutRecordsOutput,
+  type PutRecordsResultEntry,
+  InternalFailureException,
+  ProvisionedThroughputExceededException,
+} from '../../model/index.ts';
+import {
+  BatchBuilder,
+  batchHeaderBytes,
+  recordOverheadBytesMax,
+  type AppendEntry,
+  type AppendOutcome,
+} from '../../log/index.ts';
+import type { Caller, StreamsContext } from '../context.ts';
+import { refuseDryRun } from '../dry-run.ts';
+import { sizes } from '../limits.ts';
+import { resolveForData } from '../resolve.ts';
+import { originOf } from '../shard/describe.ts';
+import { hashOfPartitionKey, parseHashKey } from '../shard/hash-key.ts';
+import { formatSequenceNumber, parseSequenceNumber, SequenceWriter } from '../shard/sequence-number.ts';
+import { formatShardId } from '../shard/shard-id.ts';
+import type { Shard, Stream } from '../state/stream.ts';
+import { rateExceeded, rejectedPut, streamNotFound, unknownPut } from '../wire-errors.ts';
+
+interface Entry {
+  readonly Data: Uint8Array;
+  readonly PartitionKey?: string | undefined;
+  readonly ExplicitHashKey?: string | undefined;
+}
+
+/** One record's place: index in `routes.shards`, size, and whether a rate limit held it back. */
+interface Routed {
+  readonly route: Uint16Array;
+  readonly keyBytes: Uint16Array;
+  readonly isThrottled: Uint8Array;
+}
+
+export async function putRecord(
+  context: StreamsContext,
+  input: PutRecordInput,
+  caller: Caller,
+): Promise<PutRecordOutput> {
+  const stream = resolveForData(context, input, caller);
+  if (input.SequenceNumberForOrdering !== undefined) checkOrdering(context, stream, input.SequenceNumberForOrdering);
+  const entries = [input];
+  const routed = routeEntries(stream, entries);
+  refuseDryRun(input.DryRun);
+  admit(context, stream, entries, routed);
+  const shard = stream.routes.shards[routed.route[0] as number] as Shard;
+  if (routed.isThrottled[0] === 1)
+    throw new ProvisionedThroughputExceededException(rateExceeded(shard.number, stream.record));
+  const [append] = buildBatches(stream, entries, routed);
+  const [outcome] = await context.log.append([append as AppendEntry]);
+  if (outcome?.kind === 'stored') {
+    return {
+      ShardId: formatShardId(shard.number),
+      SequenceNumber: formatSequenceNumber(originOf(shard), outcome.baseOffset),
+    };
+  }
+  if (outcome?.kind !== 'rejected') throw unknownPut();
+  if (outcome.reason === 'absent') throw streamNotFound(stream.record);
+  if (outcome.reason === 'overloaded') throw new ProvisionedThroughputExceededException(rejectedPut(outcome.reason));
+  throw new InternalFailureException(rejectedPut(outcome.reason));
+}
+
+export async function putRecords(
+  context: StreamsContext,
+  input: PutRecordsInput,
+  caller: Caller,
+): Promise<PutRecordsOutput> {
+  const stream = resolveForData(context, input, caller);
+  const routed = routeEntries(stream, input.Records);
+  refuseDryRun(input.DryRun);
+  admit(context, stream, input.Records, routed);
+  const appends = buildBatches(stream, input.Records, routed);
+  const outcomes = await context.log.append(appends);
+  if (outcomes.some((each) => each.kind === 'rejected' && each.reason === 'absent'))
+    throw streamNotFound(stream.record);
+  const byShard = new Map(outcomes.map((outcome, i) => [(appends[i] as AppendEntry).shard, outcome]));
+  return answer(stream, routed, byShard);
+}
+
+/** Finds each record's shard and checks what the model does not bound. @throws InvalidArgumentException for the call as a whole */
+function routeEntries(stream: Stream, entries: readonly Entry[]): Routed {
+  const routed: Routed = {
+    route: new Uint16Array(entries.length),
+    keyBytes: new Uint16Array(entries.length),
+    isThrottled: new Uint8Array(entries.length),
+  };
+  const recordBytesMax = stream.record.maxRecordKiB * 1024;
+  let total = 0;
+  for (let i = 0; i < entries.length; i++) {
+    const { Data, PartitionKey, ExplicitHashKey } = entries[i] as Entry;
+    if (PartitionKey === undefined) throw new InvalidArgumentException('PartitionKey must be provided.');
+    const keyBytes = Buffer.byteLength(PartitionKey);
+    const bytes = Data.length + keyBytes;
+    if (bytes > recordBytesMax) {
+      throw new InvalidArgumentException(
+        `The record of ${bytes} bytes (data and partition key) exceeds the maximum of ${recordBytesMax} bytes of stream ${stream.record.name} under account ${stream.record.account}.`,
+      );
+    }
+    total += bytes;
+    routed.keyBytes[i] = keyBytes;
+    const hashKey = ExplicitHashKey === undefined ? hashOfPartitionKey(PartitionKey) : parseHashKey(ExplicitHashKey);
+    if (hashKey === undefined) {
+      throw new InvalidArgumentException(
+        `Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value was ${ExplicitHashKey}`,
+      );
+    }
+    routed.route[i] = stream.routes.indexOf(hashKey);
+  }
+  if (total > sizes.putRecordsBytesMax) throw new InvalidArgumentException('Records size exceeds 10 MB limit');
+  return routed;
+}
+
+/** Takes each record from its shard's budget, in order; those that find too little left are held back. */
+function admit(context: StreamsContext, stream: Stream, entries: readonly Entry[], routed: Routed): void {
+  const { throttle } = context;
+  if (!throttle.isLimited('shard-write-records') && !throttle.isLimited('shard-write-bytes')) return;
+  for (let i = 0; i < entries.length; i++) {
+    const shard = stream.routes.shards[routed.route[i] as number] as Shard;
+    const of = `${stream.record.incarnation}/${shard.number}`;
+    const bytes = (entries[i] as Entry).Data.length + (routed.keyBytes[i] as number);
+    const isAdmitted = throttle.take([
+      { limit: 'shard-write-records', of, amount: 1 },
+      { limit: 'shard-write-bytes', of, amount: bytes },
+    ]);
+    if (!isAdmitted) routed.isThrottled[i] = 1;
+  }
+}
+
+/** One batch for each shard that gets a record; offsets within a batch follow the order of the request. */
+function buildBatches(stream: Stream, entries: readonly Entry[], routed: Routed): AppendEntry[] {
+  const { shards } = stream.routes;
+  const room = new Map<number, number>();
+  for (let i = 0; i < entries.length; i++) {
+    if (routed.isThrottled[i] === 1) continue;
+    const route = routed.route[i] as number;
+    const bytes = (routed.keyBytes[i] as number) + (entries[i] as Entry).Data.length + recordOverheadBytesMax;
+    room.set(route, (room.get(route) ?? batchHeaderBytes) + bytes);
+  }
+  const builders = new Map<number, BatchBuilder>();
+  for (const [route, bytes] of room) builders.set(route, new BatchBuilder(bytes));
+  for (let i = 0; i < entries.length; i++) {
+    if (routed.isThrottled[i] === 1) continue;
+    const { PartitionKey, Data } = entries[i] as Entry;
+    (builders.get(routed.route[i] as number) as BatchBuilder).add(
+      PartitionKey as string,
+      routed.keyBytes[i] as number,
+      Data,
+    );
+  }
+  return [...builders].map(([route, builder]) => ({
+    group: stream.record.incarnation,
+    shard: (shards[route] as Shard).number,
+    batch: builder.finish(),
+    recordCount: builder.recordCount,
+  }));
+}
+
+function answer(stream: Stream, routed: Routed, byShard: ReadonlyMap<number, AppendOutcome>): PutRecordsOutput {
+  const { shards } = stream.routes;
+  const writers = shards.map((shard) => ShardAnswer.of(stream, shard, byShard.get(shard.number)));
+  const Records = new Array<PutRecordsResultEntry>(routed.route.length);
+  let FailedRecordCount = 0;
+  for (let i = 0; i < Records.length; i++) {
+    const writer = writers[routed.route[i] as number] as ShardAnswer;
+    const result = routed.isThrottled[i] === 1 ? writer.throttled() : writer.next();
+    if (result.ErrorCode !== undefined) FailedRecordCount++;
+    Records[i] = result;
+  }
+  return { FailedRecordCount, Records };
+}
+
+/** Answers the records of one shard in their order. */
+class ShardAnswer {
+  readonly #stream: Stream;
+  readonly #shard: Shard;
+  readonly #shardId: string;
+  readonly #numbers: SequenceWriter;
+  readonly #failure: PutRecordsResultEntry | undefined;
+  #offset: number;
+
+  private constructor(stream: Stream, shard: Shard, offset: number, failure: PutRecordsResultEntry | undefined) {
+    this.#stream = stream;
+    this.#shard = shard;
+    this.#shardId = formatShardId(shard.number);
+    this.#numbers = new SequenceWriter(originOf(shard));
+    this.#offset = offset;
+    this.#failure = failure;
+  }
+
+  static of(stream: Stream, shard: Shard, outcome: AppendOutcome | undefined): ShardAnswer {
+    if (outcome === undefined) return new ShardAnswer(stream, shard, 0, undefined);
+    switch (outcome.kind) {
+      case 'stored':
+        return new ShardAnswer(stream, shard, outcome.baseOffset, undefined);
+      case 'unknown':
+        return new ShardAnswer(stream, shard, 0, { ErrorCode: 'InternalFailure', ErrorMessage: unknownPut().message });
+      case 'rejected': {
+        const ErrorCode =
+          outcome.reason === 'overloaded' ? 'ProvisionedThroughputExceededException' : 'InternalFailure';
+        return new ShardAnswer(stream, shard, 0, { ErrorCode, ErrorMessage: rejectedPut(outcome.reason) });
+      }
+    }
+  }
+
+  next(): PutRecordsResultEntry {
+    return this.#failure ?? { SequenceNumber: this.#numbers.at(this.#offset++), ShardId: this.#shardId };
+  }
+
+  throttled(): PutRecordsResultEntry {
+    return {
+      ErrorCode: 'ProvisionedThroughputExceededException',
+      ErrorMessage: rateExceeded(this.#shard.number, this.#stream.record),
+    };
+  }
+}
+
+/** SequenceNumberForOrdering must be a number that this stream has given. */
+function checkOrdering(context: StreamsContext, stream: Stream, text: string): void {
+  const number = parseSequenceNumber(text);
+  const shard = number && stream.shard(number.shard);
+  const end = number && context.log.endOffset({ group: stream.record.incarnation, shard: number.shard });
+  const isGiven =
+    number !== undefined && shard?.createdSecond === number.createdSecond && end !== undefined && number.offset < end;
+  if (isGiven) return;
+  throw new InvalidArgumentException(
+    `ExclusiveMinimumSequenceNumber ${text} used in PutRecord on stream ${stream.record.name} under account ${stream.record.account} is invalid.`,
+  );
+}

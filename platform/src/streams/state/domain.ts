@@ -1,0 +1,208 @@
+import type { ApplyContext, CatalogDomain } from '../../catalog/index.ts';
+import type { StreamMode } from '../../model/index.ts';
+import { evenRanges } from '../shard/hash-key.ts';
+import { Stream, type StreamRecord, type StreamScope } from './stream.ts';
+
+/** Identifies one incarnation, so that a command that comes late does not hit the stream's successor. */
+interface Target {
+  readonly incarnation: number;
+}
+
+export type StreamsCommand =
+  | ({
+      readonly kind: 'create';
+      readonly name: string;
+      readonly streamId: string;
+      readonly shardCount: number;
+      readonly mode: StreamMode;
+      readonly maxRecordKiB: number;
+      readonly tags: Record<string, string>;
+      readonly delayMs: number;
+    } & StreamScope)
+  | ({ readonly kind: 'delete'; readonly delayMs: number } & Target)
+  | ({ readonly kind: 'purge' } & Target)
+  | ({ readonly kind: 'set-retention'; readonly hours: number; readonly direction: 'increase' | 'decrease' } & Target)
+  | ({ readonly kind: 'trim'; readonly beforeMs: number } & Target)
+  | ({ readonly kind: 'add-tags'; readonly tags: Record<string, string>; readonly tagsMax: number } & Target)
+  | ({ readonly kind: 'remove-tags'; readonly keys: readonly string[] } & Target)
+  | { readonly kind: 'set-token-key'; readonly key: string };
+
+/** Why a command changed nothing. */
+export type StreamsRefusal = 'exists' | 'absent' | 'not-active' | 'too-short' | 'too-long' | 'too-many-tags';
+export type StreamsOutcome = 'done' | StreamsRefusal;
+
+interface Snapshot {
+  readonly tokenKey: string | undefined;
+  readonly streams: readonly StreamRecord[];
+  readonly formerSeconds: ReadonlyArray<readonly [string, number]>;
+}
+
+/** Names of deleted streams whose last creation second is remembered. */
+const formerNamesMax = 10_000;
+
+/** The control-plane state of Data Streams. */
+export class StreamsDomain implements CatalogDomain<StreamsCommand, StreamsOutcome> {
+  readonly name = 'streams' as const;
+  /** Seals iterators and page tokens, 32 bytes in hexadecimal; lives as long as the data. */
+  tokenKey: string | undefined;
+  readonly #byName = new Map<string, Stream>();
+  readonly #byIncarnation = new Map<number, Stream>();
+  readonly #byStreamId = new Map<string, Stream>();
+  /** By name: newest creation second of a shard of a deleted stream. */
+  readonly #formerSeconds = new Map<string, number>();
+
+  find(scope: StreamScope, name: string): Stream | undefined {
+    return this.#byName.get(nameKey(scope, name));
+  }
+
+  findByIncarnation(incarnation: number): Stream | undefined {
+    return this.#byIncarnation.get(incarnation);
+  }
+
+  findByStreamId(streamId: string): Stream | undefined {
+    return this.#byStreamId.get(streamId);
+  }
+
+  all(): Iterable<Stream> {
+    return this.#byIncarnation.values();
+  }
+
+  /** Streams of an account and region, sorted by name. */
+  in(scope: StreamScope): Stream[] {
+    return [...this.#byIncarnation.values()]
+      .filter(({ record }) => record.account === scope.account && record.region === scope.region)
+      .sort((a, b) => (a.record.name < b.record.name ? -1 : 1));
+  }
+
+  apply(command: StreamsCommand, context: ApplyContext): StreamsOutcome {
+    if (command.kind === 'create') return this.#create(command, context);
+    if (command.kind === 'set-token-key') {
+      this.tokenKey ??= command.key;
+      return 'done';
+    }
+    const stream = this.#byIncarnation.get(command.incarnation);
+    if (stream === undefined) return 'absent';
+    switch (command.kind) {
+      case 'delete':
+        return this.#delete(stream, command.delayMs, context);
+      case 'purge':
+        return this.#purge(stream, context);
+      case 'set-retention':
+        return setRetention(stream, command, context);
+      case 'trim':
+        return trim(stream, command.beforeMs, context);
+      case 'add-tags':
+        return addTags(stream, command);
+      case 'remove-tags':
+        for (const key of command.keys) delete stream.record.tags[key];
+        return 'done';
+    }
+  }
+
+  snapshot(): Snapshot {
+    return {
+      tokenKey: this.tokenKey,
+      streams: [...this.#byIncarnation.values()].map(({ record }) => record),
+      formerSeconds: [...this.#formerSeconds],
+    };
+  }
+
+  restore(snapshot: unknown): void {
+    const { tokenKey, streams, formerSeconds } = snapshot as Snapshot;
+    this.tokenKey = tokenKey;
+    for (const record of streams) this.#add(new Stream({ ...record, tags: tagMap(record.tags) }));
+    for (const [name, second] of formerSeconds) this.#formerSeconds.set(name, second);
+  }
+
+  #create(command: Extract<StreamsCommand, { kind: 'create' }>, context: ApplyContext): StreamsOutcome {
+    const key = nameKey(command, command.name);
+    if (this.#byName.has(key)) return 'exists';
+    const { timeMs } = context;
+    const createdSecond = Math.max(Math.floor(timeMs / 1000), (this.#formerSeconds.get(key) ?? 0) + 1);
+    const incarnation = context.nextIncarnation();
+    const stream = new Stream({
+      account: command.account,
+      region: command.region,
+      name: command.name,
+      incarnation,
+      streamId: command.streamId,
+      createdMs: timeMs,
+      readyMs: timeMs + command.delayMs,
+      mode: command.mode,
+      maxRecordKiB: command.maxRecordKiB,
+      shards: evenRanges(command.shardCount).map((range, number) => ({ number, ...range, createdSecond })),
+      retentionHours: 24,
+      trimMs: 0,
+      tags: tagMap(command.tags),
+    });
+    for (const { number } of stream.record.shards) context.log.provision({ group: incarnation, shard: number });
+    this.#add(stream);
+    return 'done';
+  }
+
+  #delete(stream: Stream, delayMs: number, context: ApplyContext): StreamsOutcome {
+    if (stream.status(context.timeMs) !== 'ACTIVE') return 'not-active';
+    if (delayMs === 0) return this.#purge(stream, context);
+    stream.record.deleteMs = context.timeMs + delayMs;
+    return 'done';
+  }
+
+  #purge(stream: Stream, context: ApplyContext): StreamsOutcome {
+    const { record } = stream;
+    const key = nameKey(record, record.name);
+    this.#byName.delete(key);
+    this.#byIncarnation.delete(record.incarnation);
+    this.#byStreamId.delete(record.streamId);
+    this.#formerSeconds.delete(key);
+    this.#formerSeconds.set(key, Math.max(...record.shards.map((each) => each.createdSecond)));
+    for (const oldest of this.#formerSeconds.keys()) {
+      if (this.#formerSeconds.size <= formerNamesMax) break;
+      this.#formerSeconds.delete(oldest);
+    }
+    context.log.drop(record.incarnation);
+    return 'done';
+  }
+
+  #add(stream: Stream): void {
+    this.#byName.set(nameKey(stream.record, stream.record.name), stream);
+    this.#byIncarnation.set(stream.record.incarnation, stream);
+    this.#byStreamId.set(stream.record.streamId, stream);
+  }
+}
+
+function nameKey(scope: StreamScope, name: string): string {
+  return `${scope.account}/${scope.region}/${name}`;
+}
+
+/** Tag keys are the caller's: without a prototype none of them means anything to the language. */
+function tagMap(tags: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.assign(Object.create(null) as Record<string, string>, tags);
+}
+
+function setRetention(
+  stream: Stream,
+  command: Extract<StreamsCommand, { kind: 'set-retention' }>,
+  context: ApplyContext,
+): StreamsOutcome {
+  const { record } = stream;
+  if (stream.status(context.timeMs) !== 'ACTIVE') return 'not-active';
+  if (command.direction === 'increase' && command.hours < record.retentionHours) return 'too-short';
+  if (command.direction === 'decrease' && command.hours > record.retentionHours) return 'too-long';
+  // What is past its time now stays gone under the new period.
+  const horizonMs = stream.horizonMs(context.timeMs);
+  record.retentionHours = command.hours;
+  return trim(stream, Math.max(horizonMs, stream.horizonMs(context.timeMs)), context);
+}
+
+function trim(stream: Stream, beforeMs: number, context: ApplyContext): StreamsOutcome {
+  stream.record.trimMs = Math.max(stream.record.trimMs, beforeMs);
+  context.log.trim(stream.record.incarnation, stream.record.trimMs);
+  return 'done';
+}
+
+function addTags(stream: Stream, command: Extract<StreamsCommand, { kind: 'add-tags' }>): StreamsOutcome {
+  const tags = Object.assign(tagMap(stream.record.tags), command.tags);
+  if (Object.keys(tags).length > command.tagsMax) return 'too-many-tags';
+  stream.record.tags = tags;
+  return 'done';
+}

@@ -1,0 +1,106 @@
+import type { StreamMode } from '../../model/index.ts';
+import type { HashKey } from '../shard/hash-key.ts';
+
+/** One shard as the catalog keeps it; plain data, part of the snapshot. */
+export interface Shard {
+  readonly number: number;
+  readonly startHash: HashKey;
+  readonly endHash: HashKey;
+  /** Seconds since the epoch: above its parents' and above that of all shards of a former stream of this name. */
+  readonly createdSecond: number;
+  readonly parent?: number;
+  readonly adjacentParent?: number;
+  /** Set when the shard takes no more records. */
+  readonly closed?: { readonly endOffset: number; readonly timeMs: number };
+}
+
+/** What a stream's name is unique in. */
+export interface StreamScope {
+  readonly account: string;
+  readonly region: string;
+}
+
+/** One incarnation of a stream; plain data, part of the snapshot. Times are milliseconds since the epoch. */
+export interface StreamRecord extends StreamScope {
+  readonly name: string;
+  /** Unique over all streams ever; names its files. */
+  readonly incarnation: number;
+  /** The API's StreamId. */
+  readonly streamId: string;
+  readonly createdMs: number;
+  /** CREATING before this time. */
+  readonly readyMs: number;
+  readonly mode: StreamMode;
+  readonly maxRecordKiB: number;
+  readonly shards: readonly Shard[];
+  retentionHours: number;
+  /** Records that arrived before this are gone, whatever the retention becomes. */
+  trimMs: number;
+  /** DELETING when set; gone at this time. */
+  deleteMs?: number;
+  tags: Record<string, string>;
+}
+
+/** The open shards of a stream in the order of their ranges: where a hash key goes. */
+export class ShardRoutes {
+  readonly shards: readonly Shard[];
+  readonly #starts: readonly HashKey[];
+
+  constructor(shards: readonly Shard[]) {
+    this.shards = shards
+      .filter((each) => each.closed === undefined)
+      .sort((a, b) => (a.startHash < b.startHash ? -1 : 1));
+    this.#starts = this.shards.map((each) => each.startHash);
+  }
+
+  /** Index in `shards` of the one that owns the hash key. */
+  indexOf(key: HashKey): number {
+    let low = 0;
+    let high = this.#starts.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if ((this.#starts[middle] as HashKey) <= key) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+}
+
+/** A stream with what is derived from its record. */
+export class Stream {
+  readonly record: StreamRecord;
+  readonly arn: string;
+  readonly routes: ShardRoutes;
+  readonly #shards: Map<number, Shard>;
+
+  constructor(record: StreamRecord) {
+    this.record = record;
+    this.arn = streamArn(record, record.name);
+    this.routes = new ShardRoutes(record.shards);
+    this.#shards = new Map(record.shards.map((each) => [each.number, each]));
+  }
+
+  shard(number: number): Shard | undefined {
+    return this.#shards.get(number);
+  }
+
+  status(nowMs: number): 'CREATING' | 'ACTIVE' | 'DELETING' {
+    if (this.record.deleteMs !== undefined) return 'DELETING';
+    return nowMs < this.record.readyMs ? 'CREATING' : 'ACTIVE';
+  }
+
+  /** Records that arrived before this time are not readable any more. */
+  horizonMs(nowMs: number): number {
+    return Math.max(this.record.trimMs, nowMs - this.record.retentionHours * 3_600_000);
+  }
+}
+
+/** `aws-cn` and `aws-us-gov` regions have partitions of their own. */
+export function streamArn(scope: StreamScope, name: string): string {
+  return `arn:${partitionOf(scope.region)}:kinesis:${scope.region}:${scope.account}:stream/${name}`;
+}
+
+function partitionOf(region: string): string {
+  if (region.startsWith('cn-')) return 'aws-cn';
+  return region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws';
+}

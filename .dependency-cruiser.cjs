@@ -16,20 +16,20 @@ module.exports = {
     {
       name: 'not-declared',
       severity: 'error',
-      from: { path: '^(platform|client)/src', pathNot: '[.]test[.]ts$' },
+      from: { path: '(^|/)(platform|client)/src', pathNot: '[.]test[.]ts$' },
       to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'unknown', 'undetermined'] },
     },
     {
       name: 'not-dev-dep',
       severity: 'error',
-      from: { path: '^(platform|client)/src', pathNot: '[.]test[.]ts$' },
+      from: { path: '(^|/)(platform|client)/src', pathNot: '[.]test[.]ts$' },
       to: { dependencyTypes: ['npm-dev'] },
     },
     { name: 'not-resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
     {
       name: 'no-testing-in-product',
       severity: 'error',
-      from: { path: '^(platform|client)/src', pathNot: '[.]test[.]ts$' },
+      from: { path: '(^|/)(platform|client)/src', pathNot: '[.]test[.]ts$' },
       to: { path: '^(testing|bench|conformance|tools)/|[.]test[.]ts$' },
     },
     {

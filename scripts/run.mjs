@@ -55,9 +55,9 @@ function ensureInstalled() {
   // `ci` first: exact and checked. It refuses a lockfile that lacks an optional package of another platform;
   // `install --no-save` takes the same locked versions and leaves the lockfile alone. npm's output goes to stderr: stdout is the program's own.
   const npm = process.env.npm_execpath;
-  const isDone = [['ci'], ['install', '--no-save']].some((words) => {
+  const isDone = [['ci'], ['install', '--no-save']].some((words, i) => {
     const npmArgs = [...words, '--no-audit', '--no-fund', '--loglevel=error', '--include=dev'];
-    const options = { cwd: root, stdio: ['ignore', 2, 2] };
+    const options = { cwd: root, stdio: ['ignore', i === 0 ? 'ignore' : 2, i === 0 ? 'ignore' : 2] };
     const run = npm
       ? spawnSync(process.execPath, [npm, ...npmArgs], options)
       : spawnSync('npm', npmArgs, { ...options, shell: process.platform === 'win32' });

@@ -93,7 +93,7 @@ class Values {
     const value = this.#values[name];
     if (value === undefined) return [];
     if (Array.isArray(value)) return value.map(String);
-    return String(value)
+    return (this.text(name) as string)
       .split(',')
       .map((each) => each.trim());
   }

@@ -7,7 +7,7 @@ import type { Logger } from '../kernel/logger.ts';
 import { MemoryDisk } from '../kernel/memory-disk.ts';
 import { systemRandom } from '../kernel/random.ts';
 import { systemDisk } from '../kernel/system-disk.ts';
-import { openEmbeddedLog, type LogEngine } from '../log/index.ts';
+import { openEmbeddedLog } from '../log/index.ts';
 import { kinesis } from '../model/index.ts';
 import { defaultLimits, listen, type Listener, type LocalRoute } from '../protocol/index.ts';
 import { StreamsService } from '../streams/index.ts';
@@ -153,6 +153,3 @@ function explained(error: unknown, config: ServerConfig): unknown {
       return error;
   }
 }
-
-/** What {@link healthRoute} asks. */
-export type { LogEngine };

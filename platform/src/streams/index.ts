@@ -1,2 +1,2 @@
-export { StreamsService, type StreamsOptions } from './service.ts';
+export { StreamsService } from './service.ts';
 export { rateLimitProfile, rateLimits, type RateLimitName, type RateLimits } from './limits.ts';

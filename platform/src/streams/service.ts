@@ -148,7 +148,7 @@ export class StreamsService {
   async #sweep(): Promise<void> {
     this.#after(sweepEveryMs, () => this.#sweep());
     const { catalog, log, clock } = this.#running();
-    for (const stream of [...this.domain.all()]) {
+    for (const stream of this.domain.all()) {
       const { incarnation } = stream.record;
       const beforeMs = stream.horizonMs(clock.now());
       if ((log.oldestMs(incarnation) ?? Infinity) >= beforeMs) continue;

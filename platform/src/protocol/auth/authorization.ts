@@ -1,4 +1,8 @@
-import { IncompleteSignatureException, InvalidSignatureException, MissingAuthenticationTokenException } from '../../model/index.ts';
+import {
+  IncompleteSignatureException,
+  InvalidSignatureException,
+  MissingAuthenticationTokenException,
+} from '../../model/index.ts';
 import type { RequestHead } from '../transport/request-head.ts';
 
 /** What a request says of its signer and its signature; nothing of it is verified here. */
@@ -19,7 +23,13 @@ export interface Authorization {
   readonly expires: string | undefined;
 }
 
-const QUERY_PARTS = ['X-Amz-Algorithm', 'X-Amz-Credential', 'X-Amz-Signature', 'X-Amz-SignedHeaders', 'X-Amz-Date'] as const;
+const QUERY_PARTS = [
+  'X-Amz-Algorithm',
+  'X-Amz-Credential',
+  'X-Amz-Signature',
+  'X-Amz-SignedHeaders',
+  'X-Amz-Date',
+] as const;
 const REGION = /^[a-zA-Z0-9-]{1,64}$/;
 
 /**

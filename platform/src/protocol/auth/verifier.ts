@@ -121,6 +121,8 @@ function checkScope(authorization: Authorization, service: string): void {
 /** What decides the meaning of a request must be signed, or a captured request could be turned into another one. */
 function checkSignedHeaders(head: RequestHead, authorization: Authorization): void {
   const signed = authorization.signedHeaders.split(';');
+  // Over HTTP/2 the JavaScript SDK signs `:authority` and sends no `host`.
+  if (signed.includes(':authority') && head.header('host') === undefined) signed.push('host');
   for (const name of ['host', 'x-amz-date', 'x-amz-target', 'x-amz-content-sha256', 'x-amz-security-token']) {
     if (!signed.includes(name) && (name === 'host' || head.header(name) !== undefined)) {
       throw new InvalidSignatureException(`'${name}' must be a 'SignedHeader' in the AWS Authorization.`);

@@ -81,7 +81,9 @@ function textHead(length: number): number[] {
 function mapWriter(shape: MapShape): ShapeWriter {
   const write = compileCborWriter(shape.value);
   return (out, value) => {
-    const entries = Object.entries(value as Readonly<Record<string, unknown>>).filter(([, entry]) => entry !== undefined);
+    const entries = Object.entries(value as Readonly<Record<string, unknown>>).filter(
+      ([, entry]) => entry !== undefined,
+    );
     writeHead(out, TYPE_MAP, entries.length);
     for (const [key, entry] of entries) {
       writeText(out, key);

@@ -34,6 +34,7 @@ const record: Shape = {
   ],
   isError: false,
   isEventStream: false,
+  assemble: () => ({}),
 };
 const someText = fc.oneof(fc.string({ unit: 'binary', maxLength: 300 }), fc.string({ maxLength: 100 }));
 const someRecord = fc.record(
@@ -96,11 +97,15 @@ describe('answers', () => {
 
   it('larger than a chunk are complete, whatever the sizes of their parts', () => {
     const shape = kinesis.operations.get('GetRecords')?.output as Shape;
-    for (const size of [0, 1, 47, 48, 49, 50, 1000, 65_535, 262_144, 1_048_576]) {
+    for (const size of [0, 1, 47, 48, 49, 50, 1000, 65_535, 262_144]) {
       const data = Buffer.alloc(size, 'ab\u0000\u00ff', 'latin1');
-      const count = Math.max(3, Math.floor(600_000 / (size + 100)));
+      const count = Math.max(2, Math.floor(300_000 / (size + 100)));
       const one = { SequenceNumber: '1', Data: data, PartitionKey: 'k"é', ApproximateArrivalTimestamp: 1 };
-      const value = { Records: Array.from({ length: count }, () => one), NextShardIterator: 'x', MillisBehindLatest: 0 };
+      const value = {
+        Records: Array.from({ length: count }, () => one),
+        NextShardIterator: 'x',
+        MillisBehindLatest: 0,
+      };
       const json = JSON.parse(encode('json', shape, value).toString()) as { Records: Record<string, string>[] };
       const cbor = readCbor(encode('cbor', shape, value)) as { Records: Record<string, Buffer>[] };
       for (const records of [json.Records, cbor.Records]) expect(records).toHaveLength(count);
@@ -215,8 +220,16 @@ describe('the CBOR reader', () => {
   });
 
   it('answers any cut of a body with a CborError', () => {
-    const body = encode('cbor', record, { Text: 'abc', Blob: Buffer.alloc(30), Count: 70_000, At: 5, List: ['a'], Map: { a: 'b' } });
-    for (let length = 0; length < body.length; length++) expect(() => readCbor(body.subarray(0, length))).toThrow(CborError);
+    const body = encode('cbor', record, {
+      Text: 'abc',
+      Blob: Buffer.alloc(30),
+      Count: 70_000,
+      At: 5,
+      List: ['a'],
+      Map: { a: 'b' },
+    });
+    for (let length = 0; length < body.length; length++)
+      expect(() => readCbor(body.subarray(0, length))).toThrow(CborError);
   });
 });
 

@@ -90,7 +90,7 @@ export class FrontDoor {
         return this.#answerBusy(exchange, headers);
       case 'too-large':
         // Before the request id in the order of checks, and with no body. Source: recorded.
-        return exchange.answerUnread(413, [], EMPTY);
+        return exchange.answerAndClose(413, [], EMPTY);
       case 'body':
         return this.#serveBody(exchange, headers, requestId, outcome);
     }
@@ -136,7 +136,12 @@ export class FrontDoor {
   }
 
   /** A small answer goes out at once; a large one waits for its share of what may be on its way, still holding the share of its making. */
-  async #send(exchange: Exchange, status: number, headers: FlatHeaders, { encoded, release }: MadeAnswer): Promise<void> {
+  async #send(
+    exchange: Exchange,
+    status: number,
+    headers: FlatHeaders,
+    { encoded, release }: MadeAnswer,
+  ): Promise<void> {
     const budget = this.#inSending;
     const isSmall = encoded.bytes <= this.#parts.shares.limits.smallAnswerBytesMax;
     // No signal: the answers before this one are sent or cut within `writeStallMs`, and then it is noticed that the peer has left.

@@ -2,7 +2,7 @@ import type { ByteBudget, Release } from '../../kernel/byte-budget.ts';
 import { SerializationException, UnknownOperationException } from '../../model/index.ts';
 import { parseAuthorization } from '../auth/authorization.ts';
 import type { SignatureVerifier } from '../auth/verifier.ts';
-import { ServedCall } from '../call.ts';
+import { type Handler, ServedCall } from '../call.ts';
 import type { ByteWriter, Encoded } from '../codec/byte-writer.ts';
 import { readCbor } from '../codec/cbor-reader.ts';
 import { readJson } from '../codec/json-reader.ts';
@@ -33,6 +33,13 @@ export interface RunnerParts {
   readonly inMaking: ByteBudget;
 }
 
+interface Admitted {
+  readonly operation: ServedOperation;
+  readonly handler: Handler;
+  readonly input: never;
+  readonly call: ServedCall;
+}
+
 const ACCOUNT = /^\d{12}$/;
 const ANY_ACCOUNT = '000000000000';
 const EMPTY: Encoded = { chunks: [], bytes: 0 };
@@ -50,15 +57,11 @@ export class OperationRunner {
    * @throws any other error of a handler: a defect or an operating error, told as InternalFailure
    */
   async run(request: OperationRequest): Promise<MadeAnswer> {
-    const { operation, value, call } = this.#admit(request);
-    if (operation.handler === undefined) {
-      throw new UnknownOperationException(`The operation ${operation.name} is not implemented yet.`);
-    }
-    const input = operation.read(value, request.encoding);
+    const { operation, handler, input, call } = this.#admit(request);
     const bytes = operation.binding.answerBytesMax?.(operation.name, input);
     const release = bytes === undefined ? undefined : await this.#reserve(bytes, call);
     try {
-      const output: unknown = await operation.handler.call(operation.binding.operations, input, call);
+      const output: unknown = await handler.call(operation.binding.operations, input, call);
       return { encoded: this.#encode(operation, output, request.encoding), release };
     } catch (error) {
       release?.();
@@ -66,12 +69,13 @@ export class OperationRunner {
     }
   }
 
-  /** Everything up to authentication; lets go of a JSON body, which has been copied into `value`. */
-  #admit(request: OperationRequest): { operation: ServedOperation; value: unknown; call: ServedCall } {
+  /** Everything before the handler. Lets go of a JSON body and of its parsed text, of which the input holds its own copy. */
+  #admit(request: OperationRequest): Admitted {
     const { head } = request.exchange;
     const body = request.body as Buffer;
     const operation = this.#parts.table.find(head.header('x-amz-target') ?? '');
-    if (body.length === 0) throw operation === undefined ? new UnknownOperationException() : new SerializationException();
+    if (body.length === 0)
+      throw operation === undefined ? new UnknownOperationException() : new SerializationException();
     const coding = head.header('content-encoding');
     if (coding !== undefined && coding.toLowerCase() !== 'identity') {
       // Assumed: the service's own answer to compressed bodies is not known.
@@ -84,6 +88,11 @@ export class OperationRunner {
     const account =
       this.#parts.verifier?.verify(head, authorization, body, operation.service.name) ??
       (ACCOUNT.test(accessKeyId) ? accessKeyId : ANY_ACCOUNT);
+    const { handler } = operation;
+    if (handler === undefined) {
+      throw new UnknownOperationException(`The operation ${operation.name} is not implemented yet.`);
+    }
+    const input = operation.read(value, request.encoding);
     const { exchange, requestId } = request;
     if (request.encoding === 'json') request.body = undefined;
     const call = new ServedCall({
@@ -95,7 +104,7 @@ export class OperationRunner {
       requestId,
       onGone: (listener) => exchange.onGone(listener),
     });
-    return { operation, value, call };
+    return { operation, handler, input, call };
   }
 
   async #reserve(bytes: number, call: ServedCall): Promise<Release> {
@@ -114,7 +123,13 @@ export class OperationRunner {
 
 function parseBody(body: Buffer, encoding: Encoding): unknown {
   const value = decode(body, encoding);
-  if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Date || Buffer.isBuffer(value)) {
+  if (
+    typeof value !== 'object' ||
+    value === null ||
+    Array.isArray(value) ||
+    value instanceof Date ||
+    Buffer.isBuffer(value)
+  ) {
     throw new SerializationException();
   }
   return value;

@@ -3,7 +3,14 @@ import { silentLogger } from '../../kernel/logger.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { systemRandom } from '../../kernel/random.ts';
 import { kinesis } from '../../model/index.ts';
-import { type Certificate, defaultLimits, generateCertificate, type Listener, listen, type ListenerOptions } from '../index.ts';
+import {
+  type Certificate,
+  defaultLimits,
+  generateCertificate,
+  type Listener,
+  listen,
+  type ListenerOptions,
+} from '../index.ts';
 import type { Handler } from '../call.ts';
 
 /** A listener on a free loopback port with these handlers of Data Streams, everything else as by default. */
@@ -68,8 +75,9 @@ export class RawClient {
   }
 
   /** Resolves when what was received matches; rejects when the connection ends without it. */
-  async until(pattern: RegExp): Promise<string> {
-    while (!pattern.test(this.received)) {
+  async until(what: RegExp | ((received: string) => boolean)): Promise<string> {
+    const isThere = typeof what === 'function' ? what : (received: string): boolean => what.test(received);
+    while (!isThere(this.received)) {
       if (this.socket.destroyed) throw new Error(`closed after: ${this.received}`);
       await new Promise<void>((resolve) => (this.#wake = resolve));
     }

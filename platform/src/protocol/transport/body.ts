@@ -66,7 +66,7 @@ export async function readBody(request: AnyRequest, shares: BodyShares, isReady:
  * request (though not yet marked it as complete), so it can be had without listeners and without a watch.
  */
 async function takeWhole(request: AnyRequest, length: number): Promise<Buffer | undefined> {
-  await undefined;
+  await Promise.resolve();
   if (request.readableLength !== length) return undefined;
   return (request.read() as Buffer | null) ?? undefined;
 }

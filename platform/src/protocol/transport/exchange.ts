@@ -56,8 +56,12 @@ export class Exchange implements Watched {
     return stream.destroyed || stream.closed;
   }
 
-  /** Calls `listener` if the peer leaves before its answer has been sent. */
+  /** Calls `listener` if the peer leaves before its answer has been sent, at once if it has left already. */
   onGone(listener: () => void): void {
+    if (this.isGone) {
+      listener();
+      return;
+    }
     this.#response.once('close', () => {
       if (!this.#response.writableFinished) listener();
     });
@@ -96,13 +100,13 @@ export class Exchange implements Watched {
   /** Answers a request whose body, if it has one, will not be read. */
   answerUnread(status: number, headers: FlatHeaders, body: Buffer): Promise<void> | undefined {
     const isRead = this.request.readableEnded || declaredLength(this.request) === 0;
-    if (!isRead) return this.#answerAndClose(status, headers, body);
+    if (!isRead) return this.answerAndClose(status, headers, body);
     this.request.resume();
     return this.answer(status, headers, { chunks: [body], bytes: body.length });
   }
 
   /** Ends the connection (HTTP/2: the stream) after the answer, so that both sides agree where they are. */
-  async #answerAndClose(status: number, headers: FlatHeaders, body: Buffer): Promise<void> {
+  async answerAndClose(status: number, headers: FlatHeaders, body: Buffer): Promise<void> {
     const response = this.#response as ServerResponse;
     if (this.isGone) return;
     headers.push('Content-Length', String(body.length));

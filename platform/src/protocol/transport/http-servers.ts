@@ -14,7 +14,7 @@ export type OnSession = (session: ServerHttp2Session) => void;
 
 const CONNECTION_WINDOW_BYTES = 16 * 1024 * 1024;
 const FRAME_BYTES_MAX = 64 * 1024;
-const CHECK_INTERVAL_MS = 2000;
+const CHECK_INTERVAL_MS_MAX = 2000;
 
 /** An HTTP/1.1 server that is handed its connections. */
 export function createH1(limits: ProtocolLimits, serve: Serve): http.Server {
@@ -23,7 +23,7 @@ export function createH1(limits: ProtocolLimits, serve: Serve): http.Server {
     headersTimeout: limits.headerTimeoutMs,
     requestTimeout: 0, // Bodies have a watch of their own, which does not count the wait for memory.
     keepAliveTimeout: limits.idleTimeoutMs,
-    connectionsCheckingInterval: CHECK_INTERVAL_MS,
+    connectionsCheckingInterval: Math.min(CHECK_INTERVAL_MS_MAX, limits.headerTimeoutMs),
   });
   server.on('request', (request, response) => serve(request, response, false));
   server.on('checkContinue', (request, response) => serve(request, response, true));
@@ -61,7 +61,7 @@ export function createTls(
     headersTimeout: limits.headerTimeoutMs,
     requestTimeout: 0,
     keepAliveTimeout: limits.idleTimeoutMs,
-    connectionsCheckingInterval: CHECK_INTERVAL_MS,
+    connectionsCheckingInterval: Math.min(CHECK_INTERVAL_MS_MAX, limits.headerTimeoutMs),
   });
   prepareH2(server, limits, serve, onSession);
   server.on('tlsClientError', (_error, socket) => socket.destroy());
@@ -91,7 +91,12 @@ function h2Options(limits: ProtocolLimits): http2.ServerOptions {
   };
 }
 
-function prepareH2(server: Http2Server | Http2SecureServer, limits: ProtocolLimits, serve: Serve, onSession: OnSession): void {
+function prepareH2(
+  server: Http2Server | Http2SecureServer,
+  limits: ProtocolLimits,
+  serve: Serve,
+  onSession: OnSession,
+): void {
   const events = server as Http2Server;
   events.on('request', (request, response) => serve(request as AnyRequest, response as AnyResponse, false));
   events.on('checkContinue', (request, response) => serve(request as AnyRequest, response as AnyResponse, true));
@@ -123,4 +128,3 @@ function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
 export function closeIdle(server: http.Server | Http2SecureServer): void {
   http.Server.prototype.closeIdleConnections.call(server as unknown as http.Server);
 }
-

@@ -56,15 +56,22 @@ export class OriginRule {
   }
 }
 
-/** Lower-case name or address without port, brackets and final dot; `undefined` when it is not of that form. */
+/**
+ * Lower-case name or address without port, brackets and final dot; `undefined` when it is not of that form. Node's own HTTP/2 client leaves
+ * out the brackets of an IPv6 address (`::1:4566`), which is understood as long as there is a port.
+ */
 function hostNameOf(host: string): string | undefined {
-  const [, bracketed, plain] = /^(?:\[([0-9a-f:.]+)\]|([^:@/[\]\s]+))(?::\d{0,5})?$/i.exec(host) ?? [];
-  return (bracketed ?? plain)?.toLowerCase().replace(/\.$/, '');
+  const form = /^(?:\[([0-9a-f:.]+)\]|([^:@/[\]\s]+)|([0-9a-f]*:[0-9a-f:]*)(?=:\d))(?::\d{0,5})?$/i;
+  const [, bracketed, plain, bare] = form.exec(host) ?? [];
+  return (bracketed ?? plain ?? bare)?.toLowerCase().replace(/\.$/, '');
 }
 
 function isLoopback(name: string): boolean {
   return (
-    name === 'localhost' || name === '::1' || name.endsWith('.localhost') || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(name)
+    name === 'localhost' ||
+    name === '::1' ||
+    name.endsWith('.localhost') ||
+    /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(name)
   );
 }
 

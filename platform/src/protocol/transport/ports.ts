@@ -24,7 +24,11 @@ const UNAVAILABLE = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EINVAL']);
  * @param port   0 picks one that is free at all hosts
  * @throws the error of the first host that cannot be had, with nothing left open
  */
-export async function openPorts(hosts: readonly string[], port: number, onSocket: (socket: Socket) => void): Promise<Ports> {
+export async function openPorts(
+  hosts: readonly string[],
+  port: number,
+  onSocket: (socket: Socket) => void,
+): Promise<Ports> {
   const wanted = hosts.includes('127.0.0.1') && !hosts.includes('::1') ? [...hosts, '::1'] : [...hosts];
   for (let attempt = 1; ; attempt++) {
     const servers: Server[] = [];

@@ -165,13 +165,13 @@ function buildBatches(stream: Stream, entries: readonly Entry[], routed: Routed)
 function answer(stream: Stream, routed: Routed, byShard: ReadonlyMap<number, AppendOutcome>): PutRecordsOutput {
   const { shards } = stream.routes;
   const writers = shards.map((shard) => ShardAnswer.of(stream, shard, byShard.get(shard.number)));
-  const Records = new Array<PutRecordsResultEntry>(routed.route.length);
+  const Records: PutRecordsResultEntry[] = [];
   let FailedRecordCount = 0;
-  for (let i = 0; i < Records.length; i++) {
+  for (let i = 0; i < routed.route.length; i++) {
     const writer = writers[routed.route[i] as number] as ShardAnswer;
     const result = routed.isThrottled[i] === 1 ? writer.throttled() : writer.next();
     if (result.ErrorCode !== undefined) FailedRecordCount++;
-    Records[i] = result;
+    Records.push(result);
   }
   return { FailedRecordCount, Records };
 }

@@ -57,22 +57,19 @@ export function parseSequenceNumber(text: string): SequenceNumber | undefined {
   return { shard, createdSecond, offset: Number(counter) - 1 };
 }
 
-/** 10^14: two limbs of a sequence number stay exact in a double. */
-const limb = 100_000_000_000_000;
-const limbDigits = 14;
-/** 2^80, the distance of neighbouring numbers, as `high` · 10^14 + `low`. */
-const step = { high: 12_089_258_196, low: 14_629_174_706_176 } as const;
+/** Decimal digits of 2^80, the distance of neighbouring numbers. */
+const stepDigits = Uint8Array.from((1n << counterShift).toString(), Number);
+const zero = 48;
+const nine = 57;
 
 /**
  * Writes the numbers of one shard in rising order, several times faster than by way of a bigint each:
- * the low 28 digits are kept as two numbers to which 2^80 is added.
+ * the digits are kept as text, to which 2^80 is added as one does on paper.
  */
 export class SequenceWriter {
   readonly #origin: ShardOrigin;
+  #digits: Buffer = Buffer.alloc(0);
   #offset = Number.NaN;
-  #prefix = '';
-  #high = 0;
-  #low = 0;
 
   constructor(origin: ShardOrigin) {
     this.#origin = origin;
@@ -80,27 +77,25 @@ export class SequenceWriter {
 
   /** The sequence number of a record by its offset. */
   at(offset: number): string {
-    if (offset === this.#offset + 1) this.#advance();
-    else this.#seek(offset);
+    if (offset === this.#offset + 1) addStep(this.#digits);
+    else this.#digits = Buffer.from(formatSequenceNumber(this.#origin, offset), 'latin1');
     this.#offset = offset;
-    return this.#prefix + String(this.#high).padStart(limbDigits, '0') + String(this.#low).padStart(limbDigits, '0');
+    return this.#digits.toString('latin1');
   }
+}
 
-  #advance(): void {
-    this.#low += step.low;
-    this.#high += step.high;
-    if (this.#low >= limb) {
-      this.#low -= limb;
-      this.#high++;
-    }
-    // A carry into the upper digits: rare enough to start over.
-    if (this.#high >= limb) this.#seek(this.#offset + 1);
+/** The sum never has a digit more: all numbers of this layout have 56. */
+function addStep(digits: Buffer): void {
+  let carry = 0;
+  let at = digits.length - 1;
+  for (let i = stepDigits.length - 1; i >= 0; i--, at--) {
+    let digit = (digits[at] as number) + (stepDigits[i] as number) + carry;
+    carry = digit > nine ? 1 : 0;
+    if (carry === 1) digit -= 10;
+    digits[at] = digit;
   }
-
-  #seek(offset: number): void {
-    const text = formatSequenceNumber(this.#origin, offset);
-    this.#prefix = text.slice(0, -2 * limbDigits);
-    this.#high = Number(text.slice(-2 * limbDigits, -limbDigits));
-    this.#low = Number(text.slice(-limbDigits));
+  for (; carry === 1; at--) {
+    carry = digits[at] === nine ? 1 : 0;
+    digits[at] = carry === 1 ? zero : (digits[at] as number) + 1;
   }
 }

@@ -127,7 +127,8 @@ export class StreamsDomain implements CatalogDomain<StreamsCommand, StreamsOutco
       incarnation,
       streamId: command.streamId,
       createdMs: timeMs,
-      readyMs: timeMs + command.delayMs,
+      // Without a delay at once, also for a clock that is set back.
+      readyMs: command.delayMs === 0 ? 0 : timeMs + command.delayMs,
       mode: command.mode,
       maxRecordKiB: command.maxRecordKiB,
       shards: evenRanges(command.shardCount).map((range, number) => ({ number, ...range, createdSecond })),

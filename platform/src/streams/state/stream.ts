@@ -72,6 +72,7 @@ export class Stream {
   readonly arn: string;
   readonly routes: ShardRoutes;
   readonly #shards: Map<number, Shard>;
+  #horizonMs = 0;
 
   constructor(record: StreamRecord) {
     this.record = record;
@@ -89,9 +90,10 @@ export class Stream {
     return nowMs < this.record.readyMs ? 'CREATING' : 'ACTIVE';
   }
 
-  /** Records that arrived before this time are not readable any more. */
+  /** Records that arrived before this time are not readable any more. Never goes back, whatever the clock does. */
   horizonMs(nowMs: number): number {
-    return Math.max(this.record.trimMs, nowMs - this.record.retentionHours * 3_600_000);
+    this.#horizonMs = Math.max(this.#horizonMs, this.record.trimMs, nowMs - this.record.retentionHours * 3_600_000);
+    return this.#horizonMs;
   }
 }
 

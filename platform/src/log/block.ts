@@ -7,12 +7,14 @@ import { readUint64, writeUint64 } from './uint64.ts';
  *  0 u32 magic 'MRSB'     4 u32 CRC-32C of bytes 8…length   8 u32 length (header and batches)   12 u32 shard
  * 16 u64 base offset     24 u64 end offset                 32 u64 first time                    40 u64 last time
  * 48 u64 position        56 u32 group                      60 u32 segment number
- * 64 u64 folder id       72 RecordBatches
+ * 64 u64 folder id       72 u32 CRC-32C of bytes 8…72      76 RecordBatches
  *
  * Group, segment and position lie under the checksum, so a block that reached a wrong place is not taken for another;
- * the folder id is random, so that no record can be made up to pass for a block.
+ * the folder id is random, so that no record can be made up to pass for a block. The header has a checksum of its own, so that an
+ * index can be made from headers alone and a damaged one misleads nobody about other blocks.
  */
-export const blockHeaderBytes = 72;
+export const blockHeaderBytes = 76;
+const headerSumAt = 72;
 const magic = 0x4d525342;
 
 /** Where a block is and what it holds. */
@@ -49,10 +51,11 @@ export function sealBlock(buffer: Buffer, at: number, ref: BlockRef, place: Bloc
   block.writeUInt32BE(place.group, 56);
   block.writeUInt32BE(place.segment, 60);
   writeUint64(block, 64, place.folderId);
+  block.writeUInt32BE(crc32c(block.subarray(8, headerSumAt)), headerSumAt);
   block.writeUInt32BE(crc32c(block.subarray(8)), 4);
 }
 
-/** What the header of a block says; undefined when it is none of this place. Its checksum is not looked at. */
+/** What the header of a block says; undefined when it is none of this place or damaged. The batches are not looked at. */
 export function readBlockHeader(header: Buffer, position: number, place: BlockPlace): BlockRef | undefined {
   if (header.length < blockHeaderBytes || header.readUInt32BE(0) !== magic) return undefined;
   if (readUint64(header, 48) !== position) return undefined;
@@ -60,6 +63,7 @@ export function readBlockHeader(header: Buffer, position: number, place: BlockPl
   if (readUint64(header, 64) !== place.folderId) return undefined;
   const bytes = header.readUInt32BE(8);
   if (bytes < blockHeaderBytes) return undefined;
+  if (crc32c(header.subarray(8, headerSumAt)) !== header.readUInt32BE(headerSumAt)) return undefined;
   return {
     shard: header.readUInt32BE(12),
     baseOffset: readUint64(header, 16),

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../kernel/clock.ts';
+import { isDiskFull } from '../kernel/disk.ts';
 import type { AppendEntry, AppendOutcome, Durability } from './engine.ts';
 import { LogFullError, LogReadOnlyError, OutcomeUnknownError } from './errors.ts';
 import { entryHeaderBytes, entryKind, frameHeaderBytes, sealFrame, writeEntry, type FrameEntry } from './frame.ts';
@@ -22,6 +23,8 @@ export interface CommitterOptions {
   /** Moves memory to the segments; resolves when done or given up. */
   readonly flush: () => Promise<void>;
   readonly onPublished: () => void;
+  /** Told when there was no room for another journal file. */
+  readonly onDiskFull: () => void;
   readonly onRoll: () => void;
   readonly onFailure: (error: unknown) => void;
 }
@@ -110,7 +113,12 @@ export class Committer {
     this.#isStopped = true;
     await this.#idle;
     this.#syncTimer?.cancel();
-    if (this.#durableUpTo < this.#commit && this.#options.durability !== 'memory') await this.#options.journal.sync();
+    if (!this.#isAbandoned) await this.syncWritten();
+  }
+
+  /** Makes all that was answered durable; in mode `fsync` it is. */
+  async syncWritten(): Promise<void> {
+    if (this.#durableUpTo < this.#options.state.commit) await this.#sync();
   }
 
   /** Refuses what waits and what comes: the log has failed. */
@@ -118,7 +126,7 @@ export class Committer {
     this.#isStopped = this.#isAbandoned = true;
     this.#options.journal.wake();
     this.#syncTimer?.cancel();
-    this.#refuseAll('read-only');
+    this.#refuse([], 'read-only');
   }
 
   #refusal(): 'disk-full' | 'read-only' | 'overloaded' | undefined {
@@ -135,10 +143,7 @@ export class Committer {
     // Not at once: all that arrived in this turn of the event loop shares the commit.
     this.#idle = new Promise((resolve) => {
       setImmediate(() => {
-        void this.#run().finally(() => {
-          this.#isRunning = false;
-          resolve();
-        });
+        void this.#run().finally(resolve);
       });
     });
   }
@@ -156,6 +161,8 @@ export class Committer {
         this.#options.onFailure(error);
       }
     }
+    // In one step with the last look at the queue: what came between the two would wait for ever.
+    this.#isRunning = false;
   }
 
   #gather(): Waiting[] {
@@ -174,7 +181,7 @@ export class Committer {
     const { journal, state, durability } = this.#options;
     const length = calls.reduce((sum, call) => sum + call.bytes, frameHeaderBytes);
     if (!journal.hasRoom(length) && !(await this.#roll())) {
-      for (const call of calls) call.refuse(this.#isAbandoned ? 'read-only' : 'disk-full');
+      this.#refuse(calls, this.#isAbandoned ? 'read-only' : 'disk-full');
       return;
     }
     await journal.write(this.#encode(calls, length));
@@ -209,9 +216,15 @@ export class Committer {
 
   /** False when no journal file can be had because the disk is full. */
   async #roll(): Promise<boolean> {
-    const { journal, isDiskFull } = this.#options;
-    if (this.#durableUpTo < this.#commit) await this.#sync();
-    if (!(await journal.roll(() => isDiskFull() || this.#isAbandoned))) return false;
+    const { journal, isDiskFull: isFull } = this.#options;
+    await this.syncWritten();
+    try {
+      if (!(await journal.roll(() => isFull() || this.#isAbandoned))) return false;
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      this.#options.onDiskFull();
+      return false;
+    }
     this.#options.onRoll();
     return true;
   }
@@ -228,11 +241,13 @@ export class Committer {
     return outcomes;
   }
 
-  #refuseAll(reason: 'disk-full' | 'read-only'): void {
-    const calls = this.#queue;
+  /** Refuses `calls` and all that waits behind them, since its offsets follow on theirs; those are given again. */
+  #refuse(calls: readonly Waiting[], reason: 'disk-full' | 'read-only'): void {
+    const refused = [...calls, ...this.#queue];
     this.#queue = [];
     this.#queuedBytes = 0;
-    for (const call of calls) call.refuse(reason);
+    if (reason === 'disk-full') this.#options.state.forgetAssigned();
+    for (const call of refused) call.refuse(reason);
   }
 
   /** `os`: what was written is synced within a second. */
@@ -247,7 +262,8 @@ export class Committer {
   }
 
   async #sync(): Promise<void> {
-    const commit = this.#commit;
+    // Not what is being written now: a sync need not take that along.
+    const { commit } = this.#options.state;
     if (this.#options.durability !== 'memory') await this.#options.journal.sync();
     this.#durableUpTo = Math.max(this.#durableUpTo, commit);
   }

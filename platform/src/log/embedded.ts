@@ -16,12 +16,13 @@ import type {
   StateMachine,
 } from './engine.ts';
 import { FileCache } from './file-cache.ts';
-import { Journal } from './journal.ts';
-import { LogState } from './log-state.ts';
+import { DataFolderError } from './errors.ts';
+import { Journal, journalFolder } from './journal.ts';
+import { LogState, type FileWork } from './log-state.ts';
 import { embeddedLimits, type EmbeddedLimits } from './limits.ts';
 import { Maintenance } from './maintenance.ts';
 import { offsetAtTime, readPage } from './reader.ts';
-import { replayJournal } from './recovery.ts';
+import { replayJournal, type Replay } from './recovery.ts';
 import { IndexCache, segmentFolder, type SegmentContext } from './segments.ts';
 import { readUint64 } from './uint64.ts';
 
@@ -55,7 +56,15 @@ export async function openEmbeddedLog(options: EmbeddedOptions): Promise<LogEngi
   return log;
 }
 
+/** @throws DataFolderError   it is no new folder */
 async function firstCheckpoint({ disk, random, machine }: EmbeddedOptions): Promise<CheckpointState> {
+  for (const folder of [journalFolder, segmentFolder]) {
+    const [name] = await disk.list(folder);
+    if (name === undefined) continue;
+    throw new DataFolderError(
+      `the data folder holds "${folder}/${name}" and no "checkpoint"; restore "checkpoint" from a backup, or empty the folder to start anew`,
+    );
+  }
   const bytes = random.bytes(8);
   bytes[0] = bytes[1] = 0;
   const first = { folderId: readUint64(bytes, 0), commit: 0, generation: 1, groups: [], snapshot: machine.snapshot() };
@@ -78,6 +87,8 @@ class EmbeddedLog implements LogEngine {
   #generation: number;
   #failure: string | undefined;
   #closing: Promise<void> | undefined;
+  /** While recovering: work on files that commands asked for, until those commands are durable beyond doubt. */
+  #fileWork: FileWork[] | undefined = [];
   readonly #folderId: number;
 
   constructor(options: EmbeddedOptions, limits: EmbeddedLimits, checkpoint: CheckpointState) {
@@ -95,7 +106,7 @@ class EmbeddedLog implements LogEngine {
       folderId: checkpoint.folderId,
       onDamage: (sentence) => this.#addDamage(sentence),
     };
-    this.#state = new LogState(options.machine, context, (work) => void this.#maintenance.run(work));
+    this.#state = new LogState(options.machine, context, (work) => this.#afterCommand(work));
     this.#maintenance = new Maintenance(this.#state, {
       disk: options.disk,
       clock: options.clock,
@@ -105,6 +116,7 @@ class EmbeddedLog implements LogEngine {
       reserveBytes: limits.reserveBytes,
       onFailure: (error) => this.#fail(error),
       generation: () => this.#journal?.generation ?? this.#generation,
+      syncJournal: async () => this.#committer?.syncWritten(),
       onCheckpoint: async (generation) => this.#journal?.recycle(generation),
       onDiskFull: () => this.#journal?.wake(),
     });
@@ -121,21 +133,37 @@ class EmbeddedLog implements LogEngine {
       logger,
       onDamage: (sentence) => this.#addDamage(sentence),
       afterCommit: async () => {
-        if (this.#state.tailBytes > this.#limits.flushBytes) await this.#maintenance.flush();
+        const isMuch = this.#state.tailBytes > this.#limits.flushBytes;
+        if (isMuch && !this.#maintenance.isDiskFull) await this.#maintenance.flush();
       },
     });
     this.#generation = replay.generation + generationMargin;
     // All that was kept goes to synced segments and a new checkpoint before anything is served: nothing is appended behind a cut,
-    // and no reader sees what a power cut could still take back.
-    if (replay.hasFrames) await this.#maintenance.checkpoint();
+    // and no reader sees what a power cut could still take back. Also when nothing was kept: what may lie in the files unseen must
+    // never follow on a commit of this run.
+    if (replay.hasFiles) await this.#maintenance.checkpoint();
     if (this.#failure !== undefined) throw new Error(`recovery could not write: ${this.#failure}`);
-    for (const group of this.#state.groups.values()) await group.segments.checkComplete();
-    this.#journal = await Journal.open(disk, this.#limits, logger, this.#generation);
+    for (const group of this.#state.groups.values()) await group.segments.checkComplete(group.trimMs);
+    this.#journal = await this.#openJournal(replay);
+    for (const work of this.#fileWork?.splice(0) ?? []) void this.#maintenance.run(work);
+    this.#fileWork = undefined;
     this.#committer = this.#makeCommitter(this.#journal);
     if (replay.commits > 0) {
       const ms = Math.round(clock.monotonic() - startedMs);
       logger.info({ commits: replay.commits, ms }, 'recovered the log');
     }
+  }
+
+  async #openJournal(replay: Replay): Promise<Journal> {
+    const { disk, logger } = this.#options;
+    // On a full disk the checkpoint comes later, and until then the files are all there is of their records.
+    const isNeeded = this.#maintenance.isCheckpointDue;
+    if (!isNeeded) {
+      for (const name of replay.damagedFiles) {
+        await disk.rename(`${journalFolder}/${name}`, `${journalFolder}/${name}.damaged-${replay.generation}`);
+      }
+    }
+    return Journal.open(disk, this.#limits, logger, { generation: this.#generation, isNeeded });
   }
 
   append(entries: readonly AppendEntry[]): Promise<AppendOutcome[]> {
@@ -178,10 +206,12 @@ class EmbeddedLog implements LogEngine {
   }
 
   async #close(): Promise<void> {
-    if (this.#failure === undefined) {
+    try {
       await this.#committer?.stop();
-      if ((this.#committer?.commits ?? 0) > 0) await this.#maintenance.checkpoint();
+    } catch (error) {
+      this.#fail(error);
     }
+    if (this.#failure === undefined && (this.#committer?.commits ?? 0) > 0) await this.#maintenance.checkpoint();
     await this.#maintenance.stop();
     await this.#journal?.close();
     await this.#files.close();
@@ -207,9 +237,21 @@ class EmbeddedLog implements LogEngine {
         if (this.#state.tailBytes > this.#limits.flushBytes) void this.#maintenance.flush();
         if (journal.position > this.#limits.firstFileBytes / 2) journal.prepareSpare();
       },
+      onDiskFull: () => this.#maintenance.becomeFull(),
       onRoll: () => void this.#maintenance.checkpoint(),
       onFailure: (error) => this.#fail(error),
     });
+  }
+
+  /** Removes files after the command that said so is durable: it must not be lost when they are. */
+  #afterCommand(work: FileWork): void {
+    if (this.#fileWork !== undefined) this.#fileWork.push(work);
+    else {
+      void this.#maintenance.run(async () => {
+        await this.#committer?.syncWritten();
+        await work();
+      });
+    }
   }
 
   #fail(error: unknown): void {

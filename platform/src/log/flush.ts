@@ -18,7 +18,7 @@ interface PlannedBlock {
 
 /**
  * Moves batches from memory to the segments: first written, then dropped from memory, so that a reader always finds them.
- * Resolves when all that was in memory at the call is written; not durable before the segments are synced.
+ * Resolves when all that was in memory at the call, and nothing else, is written; not durable before the segments are synced.
  */
 export async function flushTails(state: LogState, options: FlushOptions): Promise<void> {
   const plans = [...state.groups.values()]

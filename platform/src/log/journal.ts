@@ -1,5 +1,5 @@
 import { assert } from '../kernel/assert.ts';
-import type { Disk, DiskFile } from '../kernel/disk.ts';
+import { isDiskFull, type Disk, type DiskFile } from '../kernel/disk.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { alignFrame } from './frame.ts';
 
@@ -38,6 +38,8 @@ export class Journal {
   #generation: number;
   #lastName: number;
   #preparing: Promise<void> | undefined;
+  /** Why the last try to make a file failed; it is not tried again before something has changed. */
+  #prepareError: unknown;
   #onSpare: (() => void) | undefined;
 
   private constructor(
@@ -55,17 +57,32 @@ export class Journal {
 
   /**
    * Opens for writing after recovery, when nothing in the existing files is needed any more: they become spare.
+   * With `isNeeded` they are kept until the next checkpoint, because recovery found no room to write one; they are synced, since
+   * what they say is served. On a full disk there may be no file to write yet: the first commit then rolls.
    *
-   * @param generation   higher than that of every frame ever written here
+   * @param start.generation   higher than that of every frame ever written here
    */
-  static async open(disk: Disk, options: JournalOptions, logger: Logger, generation: number): Promise<Journal> {
+  static async open(
+    disk: Disk,
+    options: JournalOptions,
+    logger: Logger,
+    start: { generation: number; isNeeded: boolean },
+  ): Promise<Journal> {
     await disk.makeFolder(journalFolder);
+    await disk.syncFolder('.');
     const names = (await disk.list(journalFolder)).filter((name) => name.endsWith('.log'));
     const lastName = Math.max(0, ...names.map((name) => Number.parseInt(name, 10)));
-    const journal = new Journal(disk, options, logger, { generation: generation - 1, lastName });
-    for (const name of names) await journal.#adopt(name);
-    if (journal.#spare.length === 0) await journal.#prepare(options.firstFileBytes);
-    journal.#takeSpare();
+    const journal = new Journal(disk, options, logger, { generation: start.generation - 1, lastName });
+    for (const name of names) await journal.#adopt(name, start.isNeeded);
+    // A file may have been made by a run that ended before it had synced the name.
+    await disk.syncFolder(journalFolder);
+    if (start.isNeeded) return journal;
+    try {
+      if (journal.#spare.length === 0) await journal.#prepare(options.firstFileBytes);
+      journal.#takeSpare();
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+    }
     return journal;
   }
 
@@ -81,14 +98,22 @@ export class Journal {
 
   /** Whether a frame of `bytes` fits into the file being written. */
   hasRoom(bytes: number): boolean {
-    return this.#position + alignFrame(bytes) <= this.#file().bytes;
+    return this.#active !== undefined && this.#position + alignFrame(bytes) <= this.#active.bytes;
   }
 
-  /** Goes on in the next file; waits until one is spare. False when `giveUp` said so at a wake-up. */
+  /**
+   * Goes on in the next file; waits until one is spare. False when `giveUp` said so at a wake-up.
+   *
+   * @throws what the disk said when no file can be made and none waits for a checkpoint
+   */
   async roll(giveUp: () => boolean): Promise<boolean> {
+    this.#prepareError = undefined;
     while (this.#spare.length === 0) {
       if (giveUp()) return false;
       this.prepareSpare();
+      if (this.#preparing === undefined && this.#retired.length === 0 && this.#prepareError !== undefined) {
+        throw this.#prepareError;
+      }
       await new Promise<void>((resolve) => {
         this.#onSpare = resolve;
       });
@@ -126,16 +151,19 @@ export class Journal {
         await this.#disk.remove(`${journalFolder}/${old.name}`);
       }
     }
+    this.#prepareError = undefined;
     this.wake();
   }
 
   /** Makes the next file in the background, so that a roll need not wait for it. */
   prepareSpare(): void {
     const count = this.#spare.length + this.#retired.length + 1;
-    if (this.#preparing !== undefined || this.#spare.length > 0 || count >= this.#options.filesMax) return;
+    if (this.#preparing !== undefined || this.#prepareError !== undefined) return;
+    if (this.#spare.length > 0 || count >= this.#options.filesMax) return;
     this.#preparing = this.#prepare(this.#options.fileBytes)
       .catch((error: unknown) => {
         // Not fatal: a roll then waits for a checkpoint to give back an old file.
+        this.#prepareError = error;
         this.#logger.warn({ error: String(error) }, 'could not prepare a journal file');
       })
       .finally(() => {
@@ -154,9 +182,14 @@ export class Journal {
     return this.#active;
   }
 
-  async #adopt(name: string): Promise<void> {
+  async #adopt(name: string, isNeeded: boolean): Promise<void> {
     const file = await this.#disk.open(`${journalFolder}/${name}`, { create: false });
     const bytes = await file.size();
+    if (isNeeded) {
+      await file.sync();
+      this.#retired.push({ name, file, bytes, generation: 0 });
+      return;
+    }
     if (bytes === this.#options.fileBytes) {
       this.#spare.push({ name, file, bytes, generation: 0 });
       return;

@@ -58,6 +58,11 @@ export class LogState implements LogControl {
     if (shard.tail.length === 0) shard.group.withTail.delete(shard);
   }
 
+  /** Takes back the offsets of appends that have not been published and never will be. */
+  forgetAssigned(): void {
+    for (const group of this.groups.values()) for (const shard of group.shards.values()) shard.assigned = shard.end;
+  }
+
   provision(id: ShardLogId): void {
     let group = this.groups.get(id.group);
     if (group === undefined) {

@@ -22,6 +22,8 @@ export interface MaintenanceOptions {
   readonly generation: () => number;
   /** Told when a checkpoint is durable: journal files of earlier generations are free. */
   readonly onCheckpoint: (generation: number) => Promise<void>;
+  /** Makes durable what the journal holds of published commits. */
+  readonly syncJournal: () => Promise<void>;
   /** Told when the disk is found full. */
   readonly onDiskFull: () => void;
 }
@@ -48,6 +50,11 @@ export class Maintenance {
     this.#options = options;
   }
 
+  /** Whether a checkpoint was asked for and could not be written yet. */
+  get isCheckpointDue(): boolean {
+    return this.#isCheckpointWanted;
+  }
+
   /** Moves what is in memory to the segments and syncs them. Calls that wait behind one another are one. */
   flush(): Promise<void> {
     this.#queuedFlush ??= this.run(async () => {
@@ -57,7 +64,10 @@ export class Maintenance {
     return this.#queuedFlush;
   }
 
-  /** Flushes and writes a checkpoint, after which the journal so far is not needed. */
+  /**
+   * Flushes and writes a checkpoint, after which the journal so far is not needed. On a full disk it may resolve without one:
+   * {@link Maintenance.isCheckpointDue} then, until there is room.
+   */
   checkpoint(): Promise<void> {
     if (this.#isCheckpointWanted) return this.#last;
     this.#isCheckpointWanted = true;
@@ -71,7 +81,7 @@ export class Maintenance {
       try {
         await work();
       } catch (error) {
-        if (isDiskFull(error)) this.#becomeFull();
+        if (isDiskFull(error)) this.becomeFull();
         else this.#options.onFailure(error);
       }
     });
@@ -93,26 +103,42 @@ export class Maintenance {
 
   async #flushAndSync(): Promise<void> {
     if (!this.isDiskFull) await this.#makeReserve();
+    await this.#flushTails();
+  }
+
+  /** What is flushed is chosen before the first `await`. */
+  async #flushTails(): Promise<void> {
+    // Also those that are dropped meanwhile: a checkpoint under way names their files, which are removed after it.
+    const groups = [...this.#state.groups.values()];
     await flushTails(this.#state, this.#options.flush);
-    for (const group of this.#state.groups.values()) await group.segments.sync();
+    for (const group of groups) await group.segments.sync();
   }
 
   async #checkpoint(): Promise<void> {
-    // Captured in one synchronous step, so that all of it is of the same commit.
-    const { commit } = this.#state;
-    const generation = this.#options.generation();
-    const groups = this.#state.capture();
-    const snapshot = this.#state.machine.snapshot();
-    await this.#flushAndSync();
+    if (!this.isDiskFull) await this.#makeReserve();
     this.#isCheckpointWanted = false;
-    await writeCheckpoint(this.#options.disk, {
-      folderId: this.#options.folderId,
-      commit,
-      generation,
-      groups: groups.map(({ group, ...rest }) => ({ ...rest, ...group.segments.state() })),
-      snapshot,
-    });
-    await this.#options.onCheckpoint(generation);
+    try {
+      // Captured in one synchronous step, so that all of it is of the same commit; the segments too, lest they hold records that
+      // the checkpoint does not know: were the journal to lose those, others would get their offsets.
+      const { commit } = this.#state;
+      const generation = this.#options.generation();
+      const groups = this.#state.capture();
+      const snapshot = this.#state.machine.snapshot();
+      await this.#flushTails();
+      // A group that was dropped meanwhile has not been flushed: the command has to outlive its records.
+      await this.#options.syncJournal();
+      await writeCheckpoint(this.#options.disk, {
+        folderId: this.#options.folderId,
+        commit,
+        generation,
+        groups: groups.map(({ group, ...rest }) => ({ ...rest, ...group.segments.state() })),
+        snapshot,
+      });
+      await this.#options.onCheckpoint(generation);
+    } catch (error) {
+      this.#isCheckpointWanted = true;
+      throw error;
+    }
   }
 
   /** Made before the first flush, so that a server that holds little takes little. */
@@ -122,7 +148,9 @@ export class Maintenance {
     const file = await disk.open(reservePath, { create: true });
     try {
       const zeros = Buffer.alloc(1024 * 1024);
-      for (let at = await file.size(); at < reserveBytes; at += zeros.length) await file.write(zeros, at);
+      for (let at = await file.size(); at < reserveBytes; at += zeros.length) {
+        await file.write(zeros.subarray(0, reserveBytes - at), at);
+      }
       await file.sync();
     } finally {
       await file.close();
@@ -135,14 +163,15 @@ export class Maintenance {
       await work();
     } catch (error) {
       if (!isDiskFull(error)) throw error;
-      this.#becomeFull();
+      this.becomeFull();
       this.#hasReserve = false;
       await this.#options.disk.remove(reservePath);
       await work();
     }
   }
 
-  #becomeFull(): void {
+  /** Takes no records until the reserve could be made again. */
+  becomeFull(): void {
     if (!this.isDiskFull) {
       this.isDiskFull = true;
       this.#options.logger.error({}, 'the disk of the data folder is full: records are refused until there is room');

@@ -25,8 +25,10 @@ export async function readPage(
 /** Offset of the first record that arrived at or after `timeMs`, or the end offset. */
 export async function offsetAtTime(state: LogState, id: ShardLogId, timeMs: number): Promise<number> {
   const shard = existing(state, id);
+  // Before the wait, in which a flush may move records from memory to segments that were not looked at.
+  const { flushed } = shard;
   const found = await shard.group.segments.atTime(shard.shard, timeMs);
-  const from = found === undefined ? shard.flushed : found.ref.baseOffset;
+  const from = found === undefined ? flushed : found.ref.baseOffset;
   const page = await readPage(state, id, from, { bytesMax: 1, recordsMax: 1, notBeforeMs: timeMs });
   return page.startOffset;
 }
@@ -56,8 +58,11 @@ async function addBlock(state: LogState, shard: ShardLog, page: PageBuilder): Pr
 }
 
 function hasMoved(state: LogState, shard: ShardLog, page: PageBuilder): boolean {
-  return state.groups.get(shard.group.id) !== shard.group || shard.group.trimMs > page.notBeforeMs || page.tries++ < 3;
+  return state.groups.get(shard.group.id) !== shard.group || page.tries++ < triesMax;
 }
+
+/** Files that may be removed under one reader; more means that a file is gone for another reason. */
+const triesMax = 1000;
 
 class PageBuilder {
   readonly batches: StoredBatch[] = [];

@@ -24,8 +24,10 @@ interface FoundFrame {
 export interface Replay {
   /** Commits that were replayed. */
   readonly commits: number;
-  /** Whether whole frames were found behind the checkpoint, replayed or not. */
-  readonly hasFrames: boolean;
+  /** Whether there are journal files at all. */
+  readonly hasFiles: boolean;
+  /** Names of the files in which damage was found. */
+  readonly damagedFiles: readonly string[];
   /** Newest generation seen in any file. */
   readonly generation: number;
 }
@@ -34,7 +36,7 @@ export interface Replay {
  * Replays the journal behind a checkpoint into `state`.
  *
  * Commits are taken in their order without a gap. A commit that is missing although a later one says that it was synced is damage:
- * it is reported and the later ones are kept, and the files are set aside. One that was never known to be synced is a torn tail:
+ * it is reported and the later ones are kept. One that was never known to be synced is a torn tail:
  * it ends the log, whatever lies behind it.
  *
  * @param afterCommit   called after each commit, so that memory stays bounded during a long replay
@@ -47,7 +49,8 @@ export async function replayJournal(
 ): Promise<Replay> {
   const frames: FoundFrame[] = [];
   let generation = checkpoint.generation;
-  for (const name of (await disk.list(journalFolder)).filter((each) => each.endsWith('.log'))) {
+  const names = (await disk.list(journalFolder)).filter((each) => each.endsWith('.log'));
+  for (const name of names) {
     for (const frame of await findFrames(disk, name, checkpoint)) {
       generation = Math.max(generation, frame.header.generation);
       if (frame.header.commit > checkpoint.commit) frames.push(frame);
@@ -80,9 +83,8 @@ export async function replayJournal(
   if (state.commit < durableUpTo) {
     hooks.onDamage(`${journalFolder}: commits ${state.commit + 1} to ${durableUpTo} were synced and are missing`);
   }
-  for (const name of damaged)
-    await disk.rename(`${journalFolder}/${name}`, `${journalFolder}/${name}.damaged-${generation}`);
-  return { commits: state.commit - checkpoint.commit, hasFrames: frames.length > 0, generation };
+  const commits = state.commit - checkpoint.commit;
+  return { commits, hasFiles: names.length > 0, damagedFiles: [...damaged], generation };
 }
 
 /** All whole frames of a file that belong to the checkpoint's generation or a later one. */

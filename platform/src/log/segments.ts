@@ -1,5 +1,5 @@
 import { assert } from '../kernel/assert.ts';
-import { diskErrorCode, type Disk } from '../kernel/disk.ts';
+import type { Disk } from '../kernel/disk.ts';
 import { isBlockSound, readBlockHeader, type BlockPlace, type BlockRef } from './block.ts';
 import type { FileCache } from './file-cache.ts';
 import { decodeIndex, encodeIndex, scanSegment, SegmentIndex } from './segment-index.ts';
@@ -68,11 +68,15 @@ export class IndexCache {
 export class GroupSegments {
   readonly group: number;
   readonly #context: SegmentContext;
-  readonly #segments: Segment[];
+  /** Replaced, never changed in place: readers hold on to it while they wait. */
+  #segments: readonly Segment[];
+  /** Segments that the checkpoint knows and the disk does not have. */
+  #missing: readonly Segment[] = [];
   /** Segments with bytes that no sync has made durable. */
   readonly #unsynced = new Set<Segment>();
   #isFolderUnsynced = false;
-  #isFolderMade: boolean;
+  /** Not known after a start: a drop behind the checkpoint has removed the folder. */
+  #isFolderMade = false;
   #nextNumber: number;
 
   constructor(
@@ -84,7 +88,6 @@ export class GroupSegments {
     this.group = group;
     this.#segments = state.segments.map((each) => ({ ...each, index: undefined }));
     this.#nextNumber = state.nextNumber;
-    this.#isFolderMade = state.segments.length > 0;
   }
 
   state(): { segments: SegmentState[]; nextNumber: number } {
@@ -96,7 +99,8 @@ export class GroupSegments {
 
   /** Arrival time of the newest record in the oldest segment. */
   get oldestMs(): number | undefined {
-    return this.#segments[0]?.lastTimeMs;
+    const oldest = this.#segments[0];
+    return oldest === undefined || oldest.length === 0 ? undefined : oldest.lastTimeMs;
   }
 
   /** Where in the active segment the next blocks go, and which it is. */
@@ -110,8 +114,10 @@ export class GroupSegments {
     const active = this.#segments.at(-1);
     assert(active !== undefined, 'place() has made a segment');
     const index = await this.#index(active);
-    this.#unsynced.add(active);
-    await this.#context.files.with(this.#path(active), { create: true }, (file) => file.write(bytes, active.length));
+    await this.#context.files.with(this.#path(active), { create: true }, async (file) => {
+      this.#unsynced.add(active);
+      await file.write(bytes, active.length);
+    });
     for (const ref of refs) {
       index.add(ref);
       active.lastTimeMs = Math.max(active.lastTimeMs, ref.lastTimeMs);
@@ -122,39 +128,50 @@ export class GroupSegments {
   /** Makes everything appended durable, the names of new files too. */
   async sync(): Promise<void> {
     for (const segment of this.#unsynced) {
-      await this.#context.files.with(this.#path(segment), { create: false }, (file) => file.sync());
+      await this.#context.files.with(this.#path(segment), { create: false }, async (file) => {
+        try {
+          await file.sync();
+        } catch (error) {
+          // Whatever the disk gave as its reason, also a lack of room: what was written may be gone, so it is not tried again.
+          throw new Error(`${this.#path(segment)} could not be synced: ${String(error)}`, { cause: error });
+        }
+      });
       this.#unsynced.delete(segment);
     }
     if (!this.#isFolderUnsynced) return;
-    this.#isFolderUnsynced = false;
     await this.#context.disk.syncFolder(this.#folder());
     await this.#context.disk.syncFolder(segmentFolder);
+    this.#isFolderUnsynced = false;
   }
 
-  /** Cuts the active segment to its length and removes later ones: what a crash left beyond the checkpoint. */
+  /**
+   * Cuts the active segment to its length and removes later ones: what a crash left beyond the checkpoint.
+   * Segments that are gone are left out: mostly the group was trimmed or dropped behind the checkpoint, which replay is to tell.
+   */
   async truncate(): Promise<void> {
     const { disk, files } = this.#context;
-    const known = new Set(this.#segments.map((each) => fileName(each.number)));
-    for (const name of await disk.list(this.#folder())) {
-      const isKnown = known.has(name) || known.has(name.replace(/\.idx$/, '.seg'));
-      if (!isKnown) await disk.remove(`${this.#folder()}/${name}`);
-    }
+    const names = await disk.list(this.#folder());
+    const isThere = new Set(names);
+    this.#missing = this.#segments.filter((each) => each.length > 0 && !isThere.has(fileName(each.number)));
+    this.#segments = this.#segments.filter((each) => !this.#missing.includes(each));
     const active = this.#segments.at(-1);
-    if (active === undefined) return;
-    try {
-      await files.with(this.#path(active), { create: false }, async (file) => {
-        if ((await file.size()) > active.length) await file.truncate(active.length);
-      });
-    } catch (error) {
-      // Gone because the group was dropped or trimmed behind the checkpoint; checkComplete() tells after replay.
-      if (diskErrorCode(error) !== 'ENOENT') throw error;
-    }
+    const known = new Set(this.#segments.map((each) => fileName(each.number)));
+    for (const each of this.#segments) if (each !== active) known.add(indexName(each.number));
+    // The index of the active segment too: it was finished once, behind the checkpoint, and may be filled otherwise now.
+    for (const name of names) if (!known.has(name)) await disk.remove(`${this.#folder()}/${name}`);
+    if (active === undefined || !isThere.has(fileName(active.number))) return;
+    await files.with(this.#path(active), { create: false }, async (file) => {
+      if ((await file.size()) > active.length) await file.truncate(active.length);
+    });
   }
 
-  /** Reports segments that should be there and are not, or are too short. */
-  async checkComplete(): Promise<void> {
+  /** Reports segments that should be there and are not, or are too short; those whose records all arrived before `trimMs` need not be. */
+  async checkComplete(trimMs: number): Promise<void> {
+    for (const segment of this.#missing) {
+      if (segment.lastTimeMs >= trimMs) this.#context.onDamage(`${this.#path(segment)}: the file is missing`);
+    }
     const names = new Set(await this.#context.disk.list(this.#folder()));
-    for (const segment of this.#segments.slice()) {
+    for (const segment of this.#segments) {
       const path = this.#path(segment);
       const size = names.has(fileName(segment.number))
         ? await this.#context.files.with(path, { create: false }, (file) => file.size())
@@ -167,17 +184,18 @@ export class GroupSegments {
 
   /** The first block of the shard that ends behind `offset`. */
   async atOffset(shard: number, offset: number): Promise<{ segment: Segment; ref: BlockRef } | undefined> {
+    const segments = this.#segments;
     let low = 0;
-    let high = this.#segments.length;
+    let high = segments.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      const index = await this.#index(this.#segments[middle] as Segment);
+      const index = await this.#index(segments[middle] as Segment);
       if ((index.ends.get(shard) ?? 0) > offset) high = middle;
       else low = middle + 1;
     }
     // A segment may have ended the shard's run before it without holding a block of it (damage): look on.
-    for (let i = low; i < this.#segments.length; i++) {
-      const segment = this.#segments[i] as Segment;
+    for (let i = low; i < segments.length; i++) {
+      const segment = segments[i] as Segment;
       const ref = (await this.#index(segment)).atOffset(shard, offset);
       if (ref !== undefined) return { segment, ref };
     }
@@ -186,7 +204,7 @@ export class GroupSegments {
 
   /** The first block of the shard whose last record arrived at or after `timeMs`. */
   async atTime(shard: number, timeMs: number): Promise<{ segment: Segment; ref: BlockRef } | undefined> {
-    for (const segment of this.#segments.slice()) {
+    for (const segment of this.#segments) {
       if (segment.lastTimeMs < timeMs) continue;
       const ref = (await this.#index(segment)).atTime(shard, timeMs);
       if (ref !== undefined) return { segment, ref };
@@ -212,7 +230,7 @@ export class GroupSegments {
     while (this.#segments.length > 0) {
       const oldest = this.#segments[0] as Segment;
       if (oldest.lastTimeMs >= timeMs || oldest.length === 0) return;
-      this.#segments.shift();
+      this.#segments = this.#segments.slice(1);
       this.#context.indexes.remove(oldest);
       this.#unsynced.delete(oldest);
       await this.#context.files.forget(this.#path(oldest));
@@ -223,7 +241,9 @@ export class GroupSegments {
 
   /** Removes everything. */
   async drop(): Promise<void> {
-    for (const segment of this.#segments.splice(0)) {
+    const segments = this.#segments;
+    this.#segments = [];
+    for (const segment of segments) {
       this.#context.indexes.remove(segment);
       await this.#context.files.forget(this.#path(segment));
     }
@@ -240,15 +260,17 @@ export class GroupSegments {
     this.#isFolderMade = true;
     this.#isFolderUnsynced = true;
     const next: Segment = { number: this.#nextNumber++, length: 0, lastTimeMs: 0, index: Promise.resolve(index) };
-    this.#segments.push(next);
+    this.#segments = [...this.#segments, next];
     return next;
   }
 
   async #finish(segment: Segment): Promise<void> {
     const index = await this.#index(segment);
-    await this.#context.files.with(this.#indexPath(segment), { create: true }, (file) =>
-      file.write(encodeIndex(index), 0),
-    );
+    await this.#context.files.with(this.#indexPath(segment), { create: true }, async (file) => {
+      await file.truncate(0);
+      await file.write(encodeIndex(index), 0);
+      await file.sync();
+    });
     await this.#context.files.forget(this.#indexPath(segment));
     this.#context.indexes.add(segment, index.blockCount + index.ends.size);
   }
@@ -294,8 +316,12 @@ export class GroupSegments {
   }
 
   #indexPath(segment: Segment): string {
-    return this.#path(segment).replace(/\.seg$/, '.idx');
+    return `${this.#folder()}/${indexName(segment.number)}`;
   }
+}
+
+function indexName(number: number): string {
+  return `${String(number).padStart(8, '0')}.idx`;
 }
 
 function fileName(number: number): string {

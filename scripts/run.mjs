@@ -34,6 +34,7 @@ const checks = [
   ['format', ['node_modules/oxfmt/bin/oxfmt', '--check', '.']],
   ['layers, generated files and the rest of tidy', ['tools/tidy.ts']],
   ['dead code', ['node_modules/knip/bin/knip.js']],
+  ['package', ['node_modules/publint/src/cli.js', 'platform', '--strict', '--pack', 'false']],
   ...generators.map(([name, argv]) => [`${name} up to date`, [...argv, '--check']]),
 ];
 

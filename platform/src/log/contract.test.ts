@@ -28,7 +28,9 @@ function embedded(durability: Durability, makeDisk: () => { disk: Disk; end?: ()
       limits: { ...tinyLimits, preallocate: durability !== 'memory' },
     });
     const subject = { log, clock, ...(end === undefined ? {} : { end }) };
-    return disk instanceof SimDisk && durability === 'fsync' ? { ...subject, hold: () => disk.hold('sync', /^journal/) } : subject;
+    return disk instanceof SimDisk && durability === 'fsync'
+      ? { ...subject, hold: () => disk.hold('sync', /^journal/) }
+      : subject;
   };
 }
 
@@ -40,13 +42,25 @@ describeLogContract(
   }),
 );
 
-describeLogContract('embedded in memory', embedded('memory', () => ({ disk: new MemoryDisk() })));
+describeLogContract(
+  'embedded in memory',
+  embedded('memory', () => ({ disk: new MemoryDisk() })),
+);
 
-describeLogContract('embedded on a simulated disk', embedded('fsync', () => ({ disk: new SimDisk(1) })));
+describeLogContract(
+  'embedded on a simulated disk',
+  embedded('fsync', () => ({ disk: new SimDisk(1) })),
+);
 
-describeLogContract('embedded on a slow simulated disk', embedded('fsync', () => ({ disk: new SimDisk(2, { isSlow: true }) })));
+describeLogContract(
+  'embedded on a slow simulated disk',
+  embedded('fsync', () => ({ disk: new SimDisk(2, { isSlow: true }) })),
+);
 
-describeLogContract('embedded with durability os', embedded('os', () => ({ disk: new SimDisk(3, { isSlow: true }) })));
+describeLogContract(
+  'embedded with durability os',
+  embedded('os', () => ({ disk: new SimDisk(3, { isSlow: true }) })),
+);
 
 for (const seed of [1, 2, 3]) {
   describeLogContract(`the worst that is allowed, seed ${seed}`, (machine) => {

@@ -131,7 +131,10 @@ describe('on a full disk', () => {
       const disk = new SimDisk(1, { capacityBytes: capacityKiB * 1024 });
       const opened = await openWithShard(disk);
       const stored = await fill(opened);
-      expect(opened.log.status()).toMatchObject({ state: 'disk-full', reason: expect.stringContaining('full') as string });
+      expect(opened.log.status()).toMatchObject({
+        state: 'disk-full',
+        reason: expect.stringContaining('full') as string,
+      });
       expect(await namesIn(opened.log)).toEqual(stored);
       await propose(opened.log, { id: 3, kind: 'drop', group: other.group });
       await untilOk(opened);
@@ -187,7 +190,12 @@ describe('on a full disk', () => {
 
   test('the offsets of refused appends are given again', async () => {
     const disk = new SimDisk(4);
-    const { log, clock } = await openWithShard(disk, { ...calmLimits, firstFileBytes: 2048, fileBytes: 4096, filesMax: 2 });
+    const { log, clock } = await openWithShard(disk, {
+      ...calmLimits,
+      firstFileBytes: 2048,
+      fileBytes: 4096,
+      filesMax: 2,
+    });
     disk.capacityBytes = disk.usedBytes;
     const puts = Array.from({ length: 30 }, (_, i) => put(log, shard, `${i}`, 300));
     const became = await Promise.all(puts);

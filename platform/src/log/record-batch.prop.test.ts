@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { crc32c } from './crc32c.ts';
-import { BatchBuilder, BatchReader, batchHeaderBytes, readBatchHeader, recordOverheadBytesMax, stampBatch } from './record-batch.ts';
+import {
+  BatchBuilder,
+  BatchReader,
+  batchHeaderBytes,
+  readBatchHeader,
+  recordOverheadBytesMax,
+  stampBatch,
+} from './record-batch.ts';
 
 interface Input {
   readonly key: string;
@@ -11,8 +18,16 @@ interface Input {
 const inputs: fc.Arbitrary<Input[]> = fc.array(
   fc.record({
     // Units include unpaired surrogates, which UTF-8 cannot hold.
-    key: fc.oneof(fc.string({ unit: 'grapheme' }), fc.string({ unit: 'binary', maxLength: 256 }), fc.array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 80 }).map((units) => String.fromCharCode(...units))),
-    value: fc.oneof(fc.uint8Array({ maxLength: 300 }), fc.constant(new Uint8Array(0)), fc.constant(new Uint8Array(8192).fill(7))),
+    key: fc.oneof(
+      fc.string({ unit: 'grapheme' }),
+      fc.string({ unit: 'binary', maxLength: 256 }),
+      fc.array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 80 }).map((units) => String.fromCharCode(...units)),
+    ),
+    value: fc.oneof(
+      fc.uint8Array({ maxLength: 300 }),
+      fc.constant(new Uint8Array(0)),
+      fc.constant(new Uint8Array(8192).fill(7)),
+    ),
   }),
   { minLength: 1, maxLength: 200, size: 'medium' },
 );
@@ -28,7 +43,11 @@ function encode(records: readonly Input[]): Buffer {
 }
 
 /** Reads Kafka's format as its documentation tells it, with nothing of the code under test. */
-function decodeKafka(bytes: Buffer): { baseOffset: bigint; times: Set<bigint>; records: Array<{ offset: bigint; key: Buffer; value: Buffer }> } {
+function decodeKafka(bytes: Buffer): {
+  baseOffset: bigint;
+  times: Set<bigint>;
+  records: Array<{ offset: bigint; key: Buffer; value: Buffer }>;
+} {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   let at = 0;
   const int = (size: 1 | 2 | 4 | 8): bigint => {
@@ -90,7 +109,12 @@ test('what is encoded reads back, by our reader and by one made from the documen
     fc.property(inputs, fc.maxSafeNat(), fc.integer({ min: 0, max: 4e12 }), (records, baseOffset, timeMs) => {
       const batch = encode(records);
       stampBatch(batch, baseOffset, timeMs);
-      expect(readBatchHeader(batch, 0)).toEqual({ baseOffset, recordCount: records.length, timeMs, bytes: batch.length });
+      expect(readBatchHeader(batch, 0)).toEqual({
+        baseOffset,
+        recordCount: records.length,
+        timeMs,
+        bytes: batch.length,
+      });
       const decoded = decodeKafka(batch);
       expect(decoded.times).toEqual(new Set([BigInt(timeMs)]));
       const reader = new BatchReader(batch);
@@ -105,7 +129,7 @@ test('what is encoded reads back, by our reader and by one made from the documen
       });
       expect(reader.next()).toBe(false);
     }),
-    { numRuns: 150 },
+    { seed: 1, numRuns: 150 },
   );
 });
 
@@ -145,7 +169,7 @@ test('a batch may lie anywhere in other bytes, and is no batch when cut short', 
       expect(readBatchHeader(batch.subarray(0, batch.length - 1), 0)).toBeUndefined();
       expect(readBatchHeader(batch.subarray(0, batchHeaderBytes - 1), 0)).toBeUndefined();
     }),
-    { numRuns: 50 },
+    { seed: 1, numRuns: 50 },
   );
 });
 
@@ -157,6 +181,6 @@ test('the header reader survives any bytes', () => {
       const header = readBatchHeader(buffer, at);
       if (header !== undefined) expect(at + header.bytes).toBeLessThanOrEqual(buffer.length);
     }),
-    { numRuns: 500 },
+    { seed: 1, numRuns: 500 },
   );
 });

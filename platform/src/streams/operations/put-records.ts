@@ -46,20 +46,22 @@ export async function putRecord(
 ): Promise<PutRecordOutput> {
   const stream = resolveForData(context, input, caller);
   if (input.SequenceNumberForOrdering !== undefined) checkOrdering(context, stream, input.SequenceNumberForOrdering);
-  const entries = [input];
-  const routed = routeEntries(stream, entries);
+  const keyBytes = keyBytesOf(input);
+  const bytes = checkSize(stream, input, keyBytes);
+  const shard = stream.routes.shards[routeOf(stream, input)] as Shard;
   refuseDryRun(input.DryRun);
-  admit(context, stream, entries, routed);
-  const shard = stream.routes.shards[routed.route[0] as number] as Shard;
-  if (routed.isThrottled[0] === 1)
+  if (!isAdmitted(context, stream, shard, bytes)) {
     throw new ProvisionedThroughputExceededException(rateExceeded(shard.number, stream.record));
-  const [append] = buildBatches(stream, entries, routed);
-  const [outcome] = await context.log.append([append as AppendEntry]);
+  }
+  const builder = new BatchBuilder(batchHeaderBytes + recordOverheadBytesMax + bytes);
+  builder.add(input.PartitionKey as string, keyBytes, input.Data);
+  const { incarnation: group } = stream.record;
+  const [outcome] = await context.log.append([
+    { group, shard: shard.number, batch: builder.finish(), recordCount: 1 },
+  ]);
   if (outcome?.kind === 'stored') {
-    return {
-      ShardId: formatShardId(shard.number),
-      SequenceNumber: formatSequenceNumber(originOf(shard), outcome.baseOffset),
-    };
+    const SequenceNumber = formatSequenceNumber(originOf(shard), outcome.baseOffset);
+    return { ShardId: formatShardId(shard.number), SequenceNumber };
   }
   if (outcome?.kind !== 'rejected') throw unknownPut();
   if (outcome.reason === 'absent') throw streamNotFound(stream.record);
@@ -84,6 +86,32 @@ export async function putRecords(
   return answer(stream, routed, byShard);
 }
 
+/** Length of the partition key in UTF-8. */
+function keyBytesOf({ PartitionKey }: Entry): number {
+  if (PartitionKey === undefined) throw new InvalidArgumentException('PartitionKey must be provided.');
+  return Buffer.byteLength(PartitionKey);
+}
+
+/** Bytes of data and key. @throws InvalidArgumentException when the stream takes no record as large */
+function checkSize({ record }: Stream, { Data }: Entry, keyBytes: number): number {
+  const bytes = Data.length + keyBytes;
+  const bytesMax = record.maxRecordKiB * 1024;
+  if (bytes <= bytesMax) return bytes;
+  throw new InvalidArgumentException(
+    `The record of ${bytes} bytes (data and partition key) exceeds the maximum of ${bytesMax} bytes of stream ${record.name} under account ${record.account}.`,
+  );
+}
+
+/** Index in `routes.shards` of the shard that the record goes to. @throws InvalidArgumentException */
+function routeOf(stream: Stream, { PartitionKey, ExplicitHashKey }: Entry): number {
+  const hashKey =
+    ExplicitHashKey === undefined ? hashOfPartitionKey(PartitionKey as string) : parseHashKey(ExplicitHashKey);
+  if (hashKey !== undefined) return stream.routes.indexOf(hashKey);
+  throw new InvalidArgumentException(
+    `Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value was ${ExplicitHashKey}`,
+  );
+}
+
 /** Finds each record's shard and checks what the model does not bound. @throws InvalidArgumentException for the call as a whole */
 function routeEntries(stream: Stream, entries: readonly Entry[]): Routed {
   const routed: Routed = {
@@ -91,45 +119,34 @@ function routeEntries(stream: Stream, entries: readonly Entry[]): Routed {
     keyBytes: new Uint16Array(entries.length),
     isThrottled: new Uint8Array(entries.length),
   };
-  const recordBytesMax = stream.record.maxRecordKiB * 1024;
   let total = 0;
   for (let i = 0; i < entries.length; i++) {
-    const { Data, PartitionKey, ExplicitHashKey } = entries[i] as Entry;
-    if (PartitionKey === undefined) throw new InvalidArgumentException('PartitionKey must be provided.');
-    const keyBytes = Buffer.byteLength(PartitionKey);
-    const bytes = Data.length + keyBytes;
-    if (bytes > recordBytesMax) {
-      throw new InvalidArgumentException(
-        `The record of ${bytes} bytes (data and partition key) exceeds the maximum of ${recordBytesMax} bytes of stream ${stream.record.name} under account ${stream.record.account}.`,
-      );
-    }
-    total += bytes;
+    const entry = entries[i] as Entry;
+    const keyBytes = keyBytesOf(entry);
+    total += checkSize(stream, entry, keyBytes);
     routed.keyBytes[i] = keyBytes;
-    const hashKey = ExplicitHashKey === undefined ? hashOfPartitionKey(PartitionKey) : parseHashKey(ExplicitHashKey);
-    if (hashKey === undefined) {
-      throw new InvalidArgumentException(
-        `Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value was ${ExplicitHashKey}`,
-      );
-    }
-    routed.route[i] = stream.routes.indexOf(hashKey);
+    routed.route[i] = routeOf(stream, entry);
   }
   if (total > sizes.putRecordsBytesMax) throw new InvalidArgumentException('Records size exceeds 10 MB limit');
   return routed;
 }
 
-/** Takes each record from its shard's budget, in order; those that find too little left are held back. */
+/** Takes a record from its shard's budget. */
+function isAdmitted({ throttle }: StreamsContext, stream: Stream, shard: Shard, bytes: number): boolean {
+  if (!throttle.isLimited('shard-write-records') && !throttle.isLimited('shard-write-bytes')) return true;
+  const of = `${stream.record.incarnation}/${shard.number}`;
+  return throttle.take([
+    { limit: 'shard-write-records', of, amount: 1 },
+    { limit: 'shard-write-bytes', of, amount: bytes },
+  ]);
+}
+
+/** Admits the records in their order; those that find too little left are held back. */
 function admit(context: StreamsContext, stream: Stream, entries: readonly Entry[], routed: Routed): void {
-  const { throttle } = context;
-  if (!throttle.isLimited('shard-write-records') && !throttle.isLimited('shard-write-bytes')) return;
   for (let i = 0; i < entries.length; i++) {
     const shard = stream.routes.shards[routed.route[i] as number] as Shard;
-    const of = `${stream.record.incarnation}/${shard.number}`;
     const bytes = (entries[i] as Entry).Data.length + (routed.keyBytes[i] as number);
-    const isAdmitted = throttle.take([
-      { limit: 'shard-write-records', of, amount: 1 },
-      { limit: 'shard-write-bytes', of, amount: bytes },
-    ]);
-    if (!isAdmitted) routed.isThrottled[i] = 1;
+    if (!isAdmitted(context, stream, shard, bytes)) routed.isThrottled[i] = 1;
   }
 }
 

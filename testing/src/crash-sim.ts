@@ -15,7 +15,9 @@ const { values } = parseArgs({
 });
 const from = Number(values.from);
 const until = from + Number(values.seeds);
-const modes = (['fsync', 'os'] as const).filter((mode) => values.durability === undefined || values.durability === mode);
+const modes = (['fsync', 'os'] as const).filter(
+  (mode) => values.durability === undefined || values.durability === mode,
+);
 let passed = 0;
 let failed = 0;
 let crashes = 0;
@@ -35,7 +37,8 @@ for (let seed = from; seed < until; seed++) {
       console.error(`  again: node testing/src/crash-sim.ts --from ${seed} --seeds 1 --durability ${durability}`);
     }
   }
-  if ((seed - from + 1) % 100 === 0) console.log(`${seed - from + 1} seeds, ${crashes} crashes, ${stored} batches stored, ${failed} failed`);
+  if ((seed - from + 1) % 100 === 0)
+    console.log(`${seed - from + 1} seeds, ${crashes} crashes, ${stored} batches stored, ${failed} failed`);
 }
 clearInterval(alive);
 console.log(`${passed} passed, ${failed} failed`);

@@ -1,5 +1,6 @@
 import { silentLogger } from '../../platform/src/kernel/logger.ts';
-import { openEmbeddedLog, type AppendOutcome, type EmbeddedOptions, type LogEngine } from '../../platform/src/log/index.ts';
+import { openEmbeddedLog, type EmbeddedOptions } from '../../platform/src/log/embedded.ts';
+import type { AppendOutcome, LogEngine } from '../../platform/src/log/engine.ts';
 import { CrashOracle } from './crash-oracle.ts';
 import { SeededRandom } from './seeded-random.ts';
 import { SimClock, tick } from './sim-clock.ts';
@@ -17,6 +18,8 @@ export interface CrashReport {
   readonly crashes: number;
   readonly crashesInRecovery: number;
   readonly stored: number;
+  /** Steps of the disk in each run: differs when two histories do. */
+  readonly trace: readonly number[];
 }
 
 const groupsMax = 3;
@@ -38,6 +41,7 @@ class CrashWorld implements CrashReport {
   runs = 0;
   crashes = 0;
   crashesInRecovery = 0;
+  readonly trace: number[] = [];
   readonly #random: SeededRandom;
   readonly #durability: 'fsync' | 'os';
   readonly #limits: NonNullable<EmbeddedOptions['limits']>;
@@ -51,7 +55,8 @@ class CrashWorld implements CrashReport {
     this.#random = new SeededRandom(seed);
     this.#durability = durability;
     this.#oracle = new CrashOracle();
-    this.#disk = new SimDisk(this.#random.fork(), { isSlow: true });
+    const capacityBytes = this.#random.chance(0.2) ? this.#random.between(80, 140) * 1024 : Infinity;
+    this.#disk = new SimDisk(this.#random.fork(), { isSlow: true, capacityBytes });
     this.#limits = smallLimits(this.#random);
   }
 
@@ -87,15 +92,16 @@ class CrashWorld implements CrashReport {
       await this.#untilDone(opened);
       if (this.#disk.isStopped) this.crashesInRecovery++;
       else if (this.#random.chance(0.3)) {
+        this.#disk.stopAtStep = Infinity;
         const { log, machine } = await opened;
-        await this.#oracle.verify(log, machine);
+        await this.#oracle.verify(log, machine, this.#disk);
       }
       this.#crash(false);
     }
     const opening = this.#tryOpen();
     await this.#untilDone(opening);
     const opened = await opening;
-    await this.#oracle.verify(opened.log, opened.machine);
+    await this.#oracle.verify(opened.log, opened.machine, this.#disk);
     return opened;
   }
 
@@ -133,6 +139,7 @@ class CrashWorld implements CrashReport {
 
   #crash(isRun: boolean): void {
     this.crashes++;
+    this.trace.push(this.#disk.steps);
     const isKill = this.#random.chance(this.#durability === 'os' ? 0.6 : 0.25);
     if (isRun) this.#oracle.end({ mayLoseStored: this.#durability === 'os' && !isKill });
     else if (!isKill && this.#durability === 'os') this.#oracle.powerWasCut();
@@ -166,9 +173,12 @@ class CrashWorld implements CrashReport {
     const entries = Array.from({ length: random.pick([1, 1, 1, 2, 5]) }, (_, i) => {
       const place = random.chance(0.97) ? random.pick(machine.shards) : { group: 1, shard: random.below(shardsMax) };
       const valueBytes = random.pick([0, 10, 40, 100, 300, 700]);
-      return namedBatch(place, `${call}-${i}`, { records: random.pick([1, 1, 2, 7]), valueBytes: Math.ceil(valueBytes / 2) });
+      return namedBatch(place, `${call}-${i}`, {
+        records: random.pick([1, 1, 2, 7]),
+        valueBytes: Math.ceil(valueBytes / 2),
+      });
     });
-    const pending = this.#oracle.appending(call, entries);
+    const pending = this.#oracle.appending(call, entries, machine);
     const outcomes: AppendOutcome[] = await log.append(entries);
     pending(outcomes);
     return undefined;
@@ -220,7 +230,8 @@ class CrashWorld implements CrashReport {
     try {
       const from = random.below(end + 1);
       const page = await log.read(place, from, { ...readAll, bytesMax: random.pick([1, 500, 1e6]) });
-      if (from < end && page.batches.length === 0 && page.startOffset < end) throw new Error('a page in the middle is empty');
+      if (from < end && page.batches.length === 0 && page.startOffset < end)
+        throw new Error('a page in the middle is empty');
       this.#oracle.seen(place, page.batches.map(nameOf));
     } catch (error) {
       if (machine.find(place) !== undefined) throw error;
@@ -231,7 +242,8 @@ class CrashWorld implements CrashReport {
 /** So small that files roll, flushes overlap and caches overflow all the time. */
 export function smallLimits(random: SeededRandom): NonNullable<EmbeddedOptions['limits']> {
   return {
-    fileBytes: random.pick([6, 8, 16]) * 1024,
+    // The largest append takes about 13 KiB.
+    fileBytes: random.pick([16, 24]) * 1024,
     firstFileBytes: 6 * 1024,
     filesMax: random.between(2, 4),
     commitBytesMax: random.pick([1, 1000, 4000]),

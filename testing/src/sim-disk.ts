@@ -58,6 +58,8 @@ export class SimDisk implements Disk {
     this.#isSlow = options.isSlow ?? false;
     this.#root = root;
     for (const file of this.#files()) this.#usedBytes += file.length;
+    // Files whose removal was lost: a real disk gives room away only when the removal is durable.
+    this.capacityBytes = Math.max(this.capacityBytes, this.#usedBytes);
   }
 
   get usedBytes(): number {
@@ -253,7 +255,8 @@ export class SimDisk implements Disk {
   /** @internal */
   async truncateTo(path: string, file: SimFile, length: number): Promise<void> {
     await this.#do('truncate', path, () => {
-      if (length - file.length > this.capacityBytes - this.#usedBytes) throw diskError('ENOSPC', path);
+      const growth = length - file.length;
+      if (growth > 0 && growth > this.capacityBytes - this.#usedBytes) throw diskError('ENOSPC', path);
       this.#grow(file, () => file.truncate(length));
     });
   }

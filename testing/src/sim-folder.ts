@@ -11,18 +11,23 @@ export class SimFolder {
   readonly names: Map<string, SimNode> = new Map();
   readonly #durable = new Map<string, SimNode>();
   #changes: NameChange[] = [];
+  /** Count of changes that are durable. */
+  #synced = 0;
 
   change(change: NameChange): void {
     applyNames(this.names, change);
     this.#changes.push(change);
   }
 
+  /** What is to be durable when a sync that starts now has ended. */
   beginSync(): number {
-    return this.#changes.length;
+    return this.#synced + this.#changes.length;
   }
 
-  endSync(count: number): void {
+  endSync(until: number): void {
+    const count = Math.max(0, until - this.#synced);
     for (const change of this.#changes.splice(0, count)) applyNames(this.#durable, change);
+    this.#synced += count;
   }
 
   /** The folder after a power cut: each change of names since the last sync is kept or lost. */

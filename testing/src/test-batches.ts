@@ -1,22 +1,25 @@
+import type { AppendEntry, LogEngine, ReadOptions, ShardLogId, StoredBatch } from '../../platform/src/log/engine.ts';
 import {
   BatchBuilder,
   BatchReader,
   batchHeaderBytes,
   recordOverheadBytesMax,
-  type AppendEntry,
-  type LogEngine,
-  type ReadOptions,
-  type ShardLogId,
-  type StoredBatch,
-} from '../../platform/src/log/index.ts';
+} from '../../platform/src/log/record-batch.ts';
 
 /** No limit. */
 export const readAll: ReadOptions = { bytesMax: Infinity, recordsMax: Infinity, notBeforeMs: 0 };
 
 /** A batch whose records tell which it is: keys `name/0`, `name/1`, …; values that follow from key and length. */
-export function namedBatch(id: ShardLogId, name: string, options: { records: number; valueBytes: number }): AppendEntry {
+export function namedBatch(
+  id: ShardLogId,
+  name: string,
+  options: { records: number; valueBytes: number },
+): AppendEntry {
   const keys = Array.from({ length: options.records }, (_, i) => `${name}/${i}`);
-  const bytes = keys.reduce((sum, key) => sum + key.length + options.valueBytes + recordOverheadBytesMax, batchHeaderBytes);
+  const bytes = keys.reduce(
+    (sum, key) => sum + key.length + options.valueBytes + recordOverheadBytesMax,
+    batchHeaderBytes,
+  );
   const builder = new BatchBuilder(bytes);
   for (const key of keys) builder.add(key, Buffer.byteLength(key), valueOf(key, options.valueBytes));
   return { group: id.group, shard: id.shard, batch: builder.finish(), recordCount: builder.recordCount };
@@ -40,7 +43,7 @@ export interface ReadRecord {
 
 export function recordsOf(batch: StoredBatch): ReadRecord[] {
   const records: ReadRecord[] = [];
-  for (const reader = new BatchReader(batch.bytes); reader.next(); ) {
+  for (const reader = new BatchReader(batch.bytes); reader.next();) {
     records.push({
       key: reader.bytes.toString('utf8', reader.keyStart, reader.keyEnd),
       value: Buffer.from(reader.bytes.subarray(reader.valueStart, reader.valueEnd)),
@@ -68,7 +71,11 @@ export function nameOf(batch: StoredBatch): NamedBatch {
 }
 
 /** All readable batches of a shard, page by page. */
-export async function readShard(log: LogEngine, id: ShardLogId, options: Partial<ReadOptions> = {}): Promise<NamedBatch[]> {
+export async function readShard(
+  log: LogEngine,
+  id: ShardLogId,
+  options: Partial<ReadOptions> = {},
+): Promise<NamedBatch[]> {
   const found: NamedBatch[] = [];
   for (let offset = 0; ;) {
     const page = await log.read(id, offset, { ...readAll, ...options });

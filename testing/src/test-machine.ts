@@ -1,4 +1,4 @@
-import type { LogControl, LogEngine, ShardLogId, StateMachine } from '../../platform/src/log/index.ts';
+import type { LogControl, LogEngine, ShardLogId, StateMachine } from '../../platform/src/log/engine.ts';
 
 export type TestCommand = { readonly id: number } & (
   | { readonly kind: 'provision' | 'close'; readonly group: number; readonly shard: number }
@@ -17,13 +17,15 @@ interface MachineState {
   /** Ids of the commands applied, in order. */
   applied: number[];
   shards: MachineShard[];
+  /** Groups that were dropped: their numbers are not used again. */
+  dropped: number[];
   /** Group and time. */
   trims: Array<[number, number]>;
 }
 
 /** The smallest catalog: it remembers every command and what the log answered. A command that asks for what is so already changes nothing. */
 export class TestMachine implements StateMachine {
-  #state: MachineState = { applied: [], shards: [], trims: [] };
+  #state: MachineState = { applied: [], shards: [], dropped: [], trims: [] };
 
   get applied(): readonly number[] {
     return this.#state.applied;
@@ -46,7 +48,7 @@ export class TestMachine implements StateMachine {
     this.#state.applied.push(command.id);
     switch (command.kind) {
       case 'provision': {
-        if (this.find(command) !== undefined) return { id: command.id };
+        if (this.find(command) !== undefined || this.#state.dropped.includes(command.group)) return { id: command.id };
         control.provision(command);
         this.#state.shards.push({ group: command.group, shard: command.shard, endOffset: undefined });
         return { id: command.id };
@@ -59,6 +61,7 @@ export class TestMachine implements StateMachine {
       }
       case 'drop':
         this.#state.shards = this.#state.shards.filter((each) => each.group !== command.group);
+        this.#state.dropped.push(command.group);
         control.drop(command.group);
         return { id: command.id };
       case 'trim':

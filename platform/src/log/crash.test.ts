@@ -66,7 +66,7 @@ describe('over many power cuts', () => {
   test('a journal file that a killed run left without a durable name is not trusted with records before it has one', async () => {
     for (const seed of cuts) {
       let disk = new SimDisk(seed);
-      disk.hold('syncFolder', /^journal/);
+      disk.hold('sync', /^journal/);
       void openTestLog(disk, { limits: calmLimits });
       for (let turn = 0; turn < 20; turn++) await tick();
       expect(disk.paths()).toContain('journal/00000001.log');

@@ -1,6 +1,7 @@
 import type http from 'node:http';
-import type { Http2SecureServer, Http2Server, ServerHttp2Session } from 'node:http2';
+import type { Http2Server, ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
+import type { Server as TlsServer, TLSSocket } from 'node:tls';
 import { ByteBudget } from '../kernel/byte-budget.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
@@ -15,7 +16,7 @@ import { type LocalRoute, LocalServer } from './pipeline/local-routes.ts';
 import { OperationRunner } from './pipeline/operation-runner.ts';
 import { ServiceTable } from './pipeline/service-table.ts';
 import { type AnyResponse, Exchange, type ExchangeContext } from './transport/exchange.ts';
-import { closeIdle, createH1, createH2, createTls } from './transport/http-servers.ts';
+import { createH1, createH2, createTls } from './transport/http-servers.ts';
 import { OriginRule, type OriginRuleOptions } from './transport/origin-rule.ts';
 import { type BoundAddress, openPorts, type Ports } from './transport/ports.ts';
 import { RequestIds } from './transport/request-ids.ts';
@@ -78,7 +79,7 @@ class OnePort implements Listener {
   readonly #sessions = new Set<ServerHttp2Session>();
   readonly #pipelined = new WeakMap<object, { callCount: number }>();
   readonly #watch: StallWatch;
-  #tls: Promise<Http2SecureServer> | undefined;
+  #tls: Promise<TlsServer> | undefined;
   #ports: Ports | undefined;
   #closing: Promise<void> | undefined;
   #onLastSocket: (() => void) | undefined;
@@ -120,18 +121,15 @@ class OnePort implements Listener {
     this.#ports?.close();
     for (const socket of this.#sniffing) socket.destroy();
     for (const session of this.#sessions) session.close();
-    closeIdle(this.#h1);
-    const tls = await this.#tls?.catch(() => undefined);
-    if (tls !== undefined) closeIdle(tls);
+    this.#h1.closeIdleConnections();
     const deadline = this.#options.clock.after(graceMs, () => {
       for (const socket of this.#sockets) socket.destroy();
     });
     if (this.#sockets.size > 0) await new Promise<void>((resolve) => (this.#onLastSocket = resolve));
     deadline.cancel();
     this.#watch.close();
-    // Neither ever listened; this ends their timers.
+    // It never listened; this ends its timers.
     this.#h1.close(() => undefined);
-    tls?.close(() => undefined);
   }
 
   readonly #onSocket = (socket: Socket): void => {
@@ -183,10 +181,27 @@ class OnePort implements Listener {
     }
   }
 
-  async #createTls(): Promise<Http2SecureServer> {
-    const certificate = await this.#options.certificate();
-    return createTls(certificate, this.#options.limits, this.#serve, this.#onSession);
+  async #createTls(): Promise<TlsServer> {
+    return createTls(await this.#options.certificate(), this.#options.limits, this.#onSecure);
   }
+
+  readonly #onSecure = (socket: TLSSocket, speech: 'h1' | 'h2' | undefined): void => {
+    if (speech === undefined) {
+      const { limits, clock } = this.#options;
+      sniff(socket, this.#routeSecure, { clock, timeoutMs: limits.headerTimeoutMs });
+    } else this.#routeSecure(speech, socket);
+  };
+
+  readonly #routeSecure = (speech: Speech, socket: Socket): void => {
+    if (speech === 'h2') {
+      // Node's HTTP/2 refuses a decrypted connection on which nothing was agreed.
+      (socket as TLSSocket).alpnProtocol = 'h2';
+      this.#h2.emit('connection', socket);
+    } else {
+      this.#h1.emit('connection', socket);
+      socket.resume();
+    }
+  };
 
   readonly #onSession = (session: ServerHttp2Session): void => {
     this.#sessions.add(session);

@@ -17,16 +17,13 @@ const commands = {
   build: () => undefined,
   check: () => steps(checks),
   format: () => steps([['format', ['node_modules/oxfmt/bin/oxfmt', '.']]]),
-  generate: () => steps(generators.map(([name, argv]) => [name, argv])),
+  generate: () => steps(Object.entries(generators).map(([name, tool]) => [name, [tool]])),
   bench: () => handOver(['bench/src/main.ts', ...args]),
   conformance: () => handOver(['conformance/src/main.ts', ...args]),
   nightly: () => handOver(['conformance/src/nightly.ts', ...args]),
 };
 
-const generators = [
-  ['model', ['tools/generate-model.ts']],
-  ['compatibility table', ['tools/generate-compatibility.ts']],
-];
+const generators = { model: 'tools/generate-model.ts', 'compatibility table': 'tools/generate-compatibility.ts' };
 
 const checks = [
   ['types', ['node_modules/typescript/bin/tsc', '-b']],
@@ -35,7 +32,7 @@ const checks = [
   ['layers, generated files and the rest of tidy', ['tools/tidy.ts']],
   ['dead code', ['node_modules/knip/bin/knip.js']],
   ['package', ['node_modules/publint/src/cli.js', 'platform', '--strict', '--pack', 'false']],
-  ...generators.map(([name, argv]) => [`${name} up to date`, [...argv, '--check']]),
+  ...Object.entries(generators).map(([name, tool]) => [`${name} up to date`, [tool, '--check']]),
 ];
 
 if (!Object.hasOwn(commands, command)) {

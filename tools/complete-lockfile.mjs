@@ -34,7 +34,11 @@ console.log(`added ${added}`);
 
 /** Whether the package is found from `from` upwards, as Node looks for it. */
 function isLocked(name, from) {
-  for (let base = from; base !== ''; base = base.includes('/node_modules/') ? base.slice(0, base.lastIndexOf('/node_modules/')) : '') {
+  for (
+    let base = from;
+    base !== '';
+    base = base.includes('/node_modules/') ? base.slice(0, base.lastIndexOf('/node_modules/')) : ''
+  ) {
     if (lock.packages[`${base}/node_modules/${name}`]) return true;
   }
   return Boolean(lock.packages[`node_modules/${name}`]);

@@ -1,7 +1,7 @@
 import type { Reporter, SerializedError, TestModule } from 'vitest/node';
 
 /** Prints failures while they happen and ends with one plain line: `N passed, N failed`. */
-export class PlainReporter implements Reporter {
+export default class PlainReporter implements Reporter {
   onTestRunEnd(modules: ReadonlyArray<TestModule>, unhandled: ReadonlyArray<SerializedError>): void {
     let passed = 0;
     let failed = unhandled.length;
@@ -29,5 +29,3 @@ export class PlainReporter implements Reporter {
     if (failed > 0) process.exitCode = 1;
   }
 }
-
-export default PlainReporter;

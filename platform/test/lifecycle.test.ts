@@ -17,7 +17,9 @@ test('states take their delay, and a delay goes on after a restart', async () =>
   expect(await status()).toBe('CREATING');
   const record = { StreamName: 's', Data: Buffer.from('x'), PartitionKey: 'k' };
   await expect(harness.streams.putRecord(record, caller)).rejects.toMatchObject({ code: 'ResourceNotFoundException' });
-  await expect(harness.streams.listShards({ StreamName: 's' }, caller)).rejects.toMatchObject({ code: 'ResourceInUseException' });
+  await expect(harness.streams.listShards({ StreamName: 's' }, caller)).rejects.toMatchObject({
+    code: 'ResourceInUseException',
+  });
   await expect(harness.streams.deleteStream({ StreamName: 's' }, caller)).rejects.toMatchObject({
     code: 'ResourceInUseException',
     message: `Stream s under account ${caller.account} not ACTIVE, instead in state CREATING`,
@@ -29,7 +31,9 @@ test('states take their delay, and a delay goes on after a restart', async () =>
   await harness.streams.putRecord(record, caller);
   await harness.streams.deleteStream({ StreamName: 's' }, caller);
   expect(await status()).toBe('DELETING');
-  await expect(harness.streams.createStream({ StreamName: 's', ShardCount: 1 }, caller)).rejects.toMatchObject({ code: 'ResourceInUseException' });
+  await expect(harness.streams.createStream({ StreamName: 's', ShardCount: 1 }, caller)).rejects.toMatchObject({
+    code: 'ResourceInUseException',
+  });
   await harness.close();
   harness = await startStreams({ disk, clock, lifecycleDelayMs: 1000, durability: 'fsync' });
   expect(await status()).toBe('DELETING');
@@ -77,10 +81,13 @@ test('a page token lives for five minutes', async () => {
 test('a record past retention is never returned again, whatever the retention becomes', async () => {
   const { streams, clock, close } = await startStreams();
   await streams.createStream({ StreamName: 's', ShardCount: 1 }, caller);
-  const put = (text: string) => streams.putRecord({ StreamName: 's', Data: Buffer.from(text), PartitionKey: 'k' }, caller);
+  const put = (text: string) =>
+    streams.putRecord({ StreamName: 's', Data: Buffer.from(text), PartitionKey: 'k' }, caller);
   const texts = async (): Promise<string[]> => {
     const { ShardIterator = '' } = await streams.getShardIterator(at, caller);
-    return (await streams.getRecords({ ShardIterator }, caller)).Records.map(({ Data }) => Buffer.from(Data).toString());
+    return (await streams.getRecords({ ShardIterator }, caller)).Records.map(({ Data }) =>
+      Buffer.from(Data).toString(),
+    );
   };
   const first = await put('a');
   clock.advance(12 * hour);
@@ -95,7 +102,11 @@ test('a record past retention is never returned again, whatever the retention be
   clock.set(clock.now() - hour);
   expect(await texts()).toEqual(['b']);
   // An iterator before the trim point continues at it.
-  const position = { ...at, ShardIteratorType: 'AT_SEQUENCE_NUMBER', StartingSequenceNumber: first.SequenceNumber } as const;
+  const position = {
+    ...at,
+    ShardIteratorType: 'AT_SEQUENCE_NUMBER',
+    StartingSequenceNumber: first.SequenceNumber,
+  } as const;
   const { ShardIterator = '' } = await streams.getShardIterator(position, caller);
   expect((await streams.getRecords({ ShardIterator }, caller)).Records).toHaveLength(1);
   // A shorter one acts at once, and raising it again brings nothing back.
@@ -110,7 +121,13 @@ test('a record past retention is never returned again, whatever the retention be
 
 test('retention and deletion give the disk back', async () => {
   const disk = new SimDisk(3);
-  const engine = { flushBytes: 64 * 1024, segmentBytesMax: 256 * 1024, fileBytes: 2 ** 20, firstFileBytes: 2 ** 20, reserveBytes: 0 };
+  const engine = {
+    flushBytes: 64 * 1024,
+    segmentBytesMax: 256 * 1024,
+    fileBytes: 2 ** 20,
+    firstFileBytes: 2 ** 20,
+    reserveBytes: 0,
+  };
   const { streams, clock, close } = await startStreams({ disk, engine, durability: 'fsync' });
   const segments = async (): Promise<number> => {
     let count = 0;

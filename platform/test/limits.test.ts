@@ -79,9 +79,13 @@ test('calls on a shard: five GetRecords and five GetShardIterator a second', asy
   const iterator = { StreamName: 's', ShardId: '0', ShardIteratorType: 'LATEST' } as const;
   const ShardIterator = (await streams.getShardIterator(iterator, caller)).ShardIterator ?? '';
   for (let i = 0; i < 4; i++) await streams.getShardIterator(iterator, caller);
-  await expect(streams.getShardIterator(iterator, caller)).rejects.toMatchObject({ code: 'ProvisionedThroughputExceededException' });
+  await expect(streams.getShardIterator(iterator, caller)).rejects.toMatchObject({
+    code: 'ProvisionedThroughputExceededException',
+  });
   for (let i = 0; i < 5; i++) await streams.getRecords({ ShardIterator }, caller);
-  await expect(streams.getRecords({ ShardIterator }, caller)).rejects.toMatchObject({ code: 'ProvisionedThroughputExceededException' });
+  await expect(streams.getRecords({ ShardIterator }, caller)).rejects.toMatchObject({
+    code: 'ProvisionedThroughputExceededException',
+  });
   clock.advance(200);
   await streams.getRecords({ ShardIterator }, caller);
   await close();
@@ -90,25 +94,27 @@ test('calls on a shard: five GetRecords and five GetShardIterator a second', asy
 const arn = { ResourceARN: `arn:aws:kinesis:${caller.region}:${caller.account}:stream/s` };
 
 /** A call of each operation that has a rate of its own. */
-const controlCalls: Readonly<Partial<Record<RateLimitName, (streams: StreamsHarness['streams']) => Promise<unknown>>>> = {
-  'create-stream-calls': (streams) => streams.createStream({ StreamName: 's', ShardCount: 1 }, caller),
-  'delete-stream-calls': (streams) => streams.deleteStream({ StreamName: 'none' }, caller),
-  'describe-stream-calls': (streams) => streams.describeStream({ StreamName: 's' }, caller),
-  'describe-stream-summary-calls': (streams) => streams.describeStreamSummary({ StreamName: 's' }, caller),
-  'list-streams-calls': (streams) => streams.listStreams({}, caller),
-  'list-shards-calls': (streams) => streams.listShards({ StreamName: 's' }, caller),
-  'describe-limits-calls': (streams) => streams.describeLimits({}, caller),
-  'increase-stream-retention-period-calls': (streams) =>
-    streams.increaseStreamRetentionPeriod({ StreamName: 's', RetentionPeriodHours: 24 }, caller),
-  'decrease-stream-retention-period-calls': (streams) =>
-    streams.decreaseStreamRetentionPeriod({ StreamName: 's', RetentionPeriodHours: 24 }, caller),
-  'add-tags-to-stream-calls': (streams) => streams.addTagsToStream({ StreamName: 's', Tags: { a: 'b' } }, caller),
-  'remove-tags-from-stream-calls': (streams) => streams.removeTagsFromStream({ StreamName: 's', TagKeys: ['a'] }, caller),
-  'list-tags-for-stream-calls': (streams) => streams.listTagsForStream({ StreamName: 's' }, caller),
-  'tag-resource-calls': (streams) => streams.tagResource({ ...arn, Tags: { a: 'b' } }, caller),
-  'untag-resource-calls': (streams) => streams.untagResource({ ...arn, TagKeys: ['a'] }, caller),
-  'list-tags-for-resource-calls': (streams) => streams.listTagsForResource(arn, caller),
-};
+const controlCalls: Readonly<Partial<Record<RateLimitName, (streams: StreamsHarness['streams']) => Promise<unknown>>>> =
+  {
+    'create-stream-calls': (streams) => streams.createStream({ StreamName: 's', ShardCount: 1 }, caller),
+    'delete-stream-calls': (streams) => streams.deleteStream({ StreamName: 'none' }, caller),
+    'describe-stream-calls': (streams) => streams.describeStream({ StreamName: 's' }, caller),
+    'describe-stream-summary-calls': (streams) => streams.describeStreamSummary({ StreamName: 's' }, caller),
+    'list-streams-calls': (streams) => streams.listStreams({}, caller),
+    'list-shards-calls': (streams) => streams.listShards({ StreamName: 's' }, caller),
+    'describe-limits-calls': (streams) => streams.describeLimits({}, caller),
+    'increase-stream-retention-period-calls': (streams) =>
+      streams.increaseStreamRetentionPeriod({ StreamName: 's', RetentionPeriodHours: 24 }, caller),
+    'decrease-stream-retention-period-calls': (streams) =>
+      streams.decreaseStreamRetentionPeriod({ StreamName: 's', RetentionPeriodHours: 24 }, caller),
+    'add-tags-to-stream-calls': (streams) => streams.addTagsToStream({ StreamName: 's', Tags: { a: 'b' } }, caller),
+    'remove-tags-from-stream-calls': (streams) =>
+      streams.removeTagsFromStream({ StreamName: 's', TagKeys: ['a'] }, caller),
+    'list-tags-for-stream-calls': (streams) => streams.listTagsForStream({ StreamName: 's' }, caller),
+    'tag-resource-calls': (streams) => streams.tagResource({ ...arn, Tags: { a: 'b' } }, caller),
+    'untag-resource-calls': (streams) => streams.untagResource({ ...arn, TagKeys: ['a'] }, caller),
+    'list-tags-for-resource-calls': (streams) => streams.listTagsForResource(arn, caller),
+  };
 
 test('every control call has its rate: LimitExceededException above it, and again when time has passed', async () => {
   const rates = (Object.keys(rateLimits) as RateLimitName[]).filter(
@@ -128,7 +134,8 @@ test('every control call has its rate: LimitExceededException above it, and agai
         return (error as { code: string }).code;
       }
     };
-    for (let i = 0; i < aws[name]; i++) expect(await call(), `${name} call ${i + 1}`).not.toBe('LimitExceededException');
+    for (let i = 0; i < aws[name]; i++)
+      expect(await call(), `${name} call ${i + 1}`).not.toBe('LimitExceededException');
     expect(await call(), `${name} above`).toBe('LimitExceededException');
     harness.clock.advance(1000);
     expect(await call(), `${name} later`).not.toBe('LimitExceededException');
@@ -155,7 +162,10 @@ test('account quotas: shards, on-demand streams, streams in creation', async () 
   await onDemand('d');
   await expect(onDemand('e')).rejects.toMatchObject({ code: 'LimitExceededException' });
   await close();
-  const slow = await startStreams({ limits: { ...rateLimitProfile('off'), 'account-creating-streams': 5 }, lifecycleDelayMs: 1000 });
+  const slow = await startStreams({
+    limits: { ...rateLimitProfile('off'), 'account-creating-streams': 5 },
+    lifecycleDelayMs: 1000,
+  });
   for (let i = 0; i < 5; i++) await slow.streams.createStream({ StreamName: `s${i}`, ShardCount: 1 }, caller);
   await expect(slow.streams.createStream({ StreamName: 's5', ShardCount: 1 }, caller)).rejects.toMatchObject({
     code: 'LimitExceededException',

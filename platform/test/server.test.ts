@@ -16,7 +16,9 @@ const health = async (endpoint: string): Promise<Record<string, unknown>> =>
 async function textsOf(endpoint: string, StreamName: string): Promise<string[]> {
   const iterator = { StreamName, ShardId: '0', ShardIteratorType: 'TRIM_HORIZON' };
   const { ShardIterator } = await rawCall(endpoint, 'GetShardIterator', iterator);
-  const { Records } = (await rawCall(endpoint, 'GetRecords', { ShardIterator })) as { Records: Array<{ Data: string }> };
+  const { Records } = (await rawCall(endpoint, 'GetRecords', { ShardIterator })) as {
+    Records: Array<{ Data: string }>;
+  };
   return Records.map(({ Data }) => Buffer.from(Data, 'base64').toString());
 }
 
@@ -29,9 +31,15 @@ describe('starting', () => {
     const path = join(folder.path, 'data');
     const server = await ServerProcess.start(['--data-dir', path, '--streams', 'orders:4,clicks:1']);
     expect(server.banner).toMatch(/endpoint .*http:\/\/127\.0\.0\.1:\d+/);
-    for (const part of [path, 'fsync', 'aws --endpoint-url', 'new KinesisClient(']) expect(server.banner).toContain(part);
+    for (const part of [path, 'fsync', 'aws --endpoint-url', 'new KinesisClient('])
+      expect(server.banner).toContain(part);
     expect(server.banner.split('\n').length).toBeLessThan(25);
-    expect(await health(server.endpoint)).toMatchObject({ status: 'ok', engine: 'embedded', durability: 'fsync', limits: 'off' });
+    expect(await health(server.endpoint)).toMatchObject({
+      status: 'ok',
+      engine: 'embedded',
+      durability: 'fsync',
+      limits: 'off',
+    });
     expect(await rawCall(server.endpoint, 'ListStreams', {})).toMatchObject({ StreamNames: ['clicks', 'orders'] });
     expect(statSync(path).mode & 0o777).toBe(0o700);
     expect(statSync(join(path, 'checkpoint')).mode & 0o777).toBe(0o600);
@@ -62,7 +70,9 @@ describe('starting', () => {
     const { port } = taken.address() as net.AddressInfo;
     const { code, stderr } = await millrace(['serve', '--port', String(port), '--data-dir', folder.path]);
     expect(code).toBe(1);
-    expect(stderr).toBe(`millrace: port ${port} is in use: stop what listens there, or choose another with --port N (0 picks a free one)\n`);
+    expect(stderr).toBe(
+      `millrace: port ${port} is in use: stop what listens there, or choose another with --port N (0 picks a free one)\n`,
+    );
     taken.close();
   });
 
@@ -160,10 +170,17 @@ describe('who may call', () => {
   test('--auth takes a right signature and no other, and the account from its file', async () => {
     using folder = temporaryFolder();
     const auth = join(folder.path, 'credentials');
-    writeFileSync(auth, '[default]\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = secret\naws_account_id = 123456789012\n');
+    writeFileSync(
+      auth,
+      '[default]\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = secret\naws_account_id = 123456789012\n',
+    );
     await using server = await start({ durability: 'memory', auth });
     const list = async (accessKeyId: string, secretAccessKey: string) => {
-      const client = new KinesisClient({ endpoint: server.endpoint, region: 'us-east-1', credentials: { accessKeyId, secretAccessKey } });
+      const client = new KinesisClient({
+        endpoint: server.endpoint,
+        region: 'us-east-1',
+        credentials: { accessKeyId, secretAccessKey },
+      });
       try {
         return await client.send(new ListStreamsCommand({}));
       } finally {
@@ -183,10 +200,19 @@ describe('who may call', () => {
   test('a foreign Origin or Host is refused before anything happens, unless it is named', async () => {
     const statusOf = (endpoint: string, headers: Record<string, string>, method = 'GET'): Promise<number | undefined> =>
       new Promise((resolve, reject) => {
-        http.request(`${endpoint}/_millrace/health`, { method, headers }, (response) => resolve(response.resume().statusCode)).on('error', reject).end();
+        http
+          .request(`${endpoint}/_millrace/health`, { method, headers }, (response) =>
+            resolve(response.resume().statusCode),
+          )
+          .on('error', reject)
+          .end();
       });
     await using server = await start({ durability: 'memory' });
-    await using wide = await start({ durability: 'memory', corsOrigin: 'https://app.example', hostName: 'kinesis.internal' });
+    await using wide = await start({
+      durability: 'memory',
+      corsOrigin: 'https://app.example',
+      hostName: 'kinesis.internal',
+    });
     const foreignOrigin = { Origin: 'https://app.example' };
     const foreignHost = { Host: 'kinesis.internal:4566' };
     for (const headers of [foreignOrigin, foreignHost]) {
@@ -208,10 +234,27 @@ describe('who may call', () => {
 test('put and tail carry lines through, in order by key', async () => {
   await using server = await start({ durability: 'memory', streams: 's:4' });
   const lines = Array.from({ length: 20_000 }, (_, i) => JSON.stringify({ user: `u${i % 100}`, n: i }));
-  const done = await millrace(['put', 's', '--key-field', 'user', '--endpoint', server.endpoint], `${lines.join('\n')}\n`);
-  expect(done).toMatchObject({ code: 0, stderr: expect.stringMatching(/^20,000 records in [\d.]+ s \([\d,]+\/s\)\n$/) });
-  const { stdout } = await millrace(['tail', 's', '--from', 'trim-horizon', '--no-follow', '--endpoint', server.endpoint]);
-  const got = stdout.trim().split('\n').map((line) => JSON.parse(line) as { user: string; n: number });
+  const done = await millrace(
+    ['put', 's', '--key-field', 'user', '--endpoint', server.endpoint],
+    `${lines.join('\n')}\n`,
+  );
+  expect(done).toMatchObject({
+    code: 0,
+    stderr: expect.stringMatching(/^20,000 records in [\d.]+ s \([\d,]+\/s\)\n$/),
+  });
+  const { stdout } = await millrace([
+    'tail',
+    's',
+    '--from',
+    'trim-horizon',
+    '--no-follow',
+    '--endpoint',
+    server.endpoint,
+  ]);
+  const got = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { user: string; n: number });
   expect(new Set(got.map(({ n }) => n)).size).toBe(20_000);
   const last = new Map<string, number>();
   for (const { user, n } of got) {
@@ -221,5 +264,7 @@ test('put and tail carry lines through, in order by key', async () => {
   expect((await millrace(['put', 's', '--key-field', 'none', '--endpoint', server.endpoint], '{"a":1}\n')).stderr).toBe(
     'millrace: line 1 has no field "none" that could be a partition key\n',
   );
-  expect((await millrace(['streams', 'describe', 's', '--endpoint', server.endpoint])).stdout).toContain('shardId-000000000003');
+  expect((await millrace(['streams', 'describe', 's', '--endpoint', server.endpoint])).stdout).toContain(
+    'shardId-000000000003',
+  );
 });

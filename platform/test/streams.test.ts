@@ -32,7 +32,11 @@ let server: Awaited<ReturnType<typeof start>>;
 let client: KinesisClient;
 
 function connect(region = 'us-east-1', accessKeyId = 'test'): KinesisClient {
-  return new KinesisClient({ endpoint: server.endpoint, region, credentials: { accessKeyId, secretAccessKey: 'test' } });
+  return new KinesisClient({
+    endpoint: server.endpoint,
+    region,
+    credentials: { accessKeyId, secretAccessKey: 'test' },
+  });
 }
 
 beforeAll(async () => {
@@ -66,7 +70,10 @@ async function textsFrom(ShardIterator: string): Promise<string[]> {
 
 async function put(StreamName: string, ...texts: string[]): Promise<string[]> {
   const { Records = [] } = await client.send(
-    new PutRecordsCommand({ StreamName, Records: texts.map((text) => ({ Data: Buffer.from(text), PartitionKey: 'k' })) }),
+    new PutRecordsCommand({
+      StreamName,
+      Records: texts.map((text) => ({ Data: Buffer.from(text), PartitionKey: 'k' })),
+    }),
   );
   return Records.map(({ SequenceNumber }) => SequenceNumber as string);
 }
@@ -86,7 +93,10 @@ describe('streams', () => {
       EnhancedMonitoring: [{ ShardLevelMetrics: [] }],
     });
     expect(description?.Shards?.map(({ ShardId }) => ShardId)).toEqual([0, 1, 2].map((n) => `shardId-00000000000${n}`));
-    const ranges = description?.Shards?.map(({ HashKeyRange }) => [HashKeyRange?.StartingHashKey, HashKeyRange?.EndingHashKey]);
+    const ranges = description?.Shards?.map(({ HashKeyRange }) => [
+      HashKeyRange?.StartingHashKey,
+      HashKeyRange?.EndingHashKey,
+    ]);
     const width = 2n ** 128n / 3n;
     expect(ranges).toEqual([
       ['0', String(width - 1n)],
@@ -101,7 +111,10 @@ describe('streams', () => {
   test('an on-demand stream has four shards', async () => {
     await client.send(new CreateStreamCommand({ StreamName: 'od', StreamModeDetails: { StreamMode: 'ON_DEMAND' } }));
     const { StreamDescriptionSummary } = await client.send(new DescribeStreamSummaryCommand({ StreamName: 'od' }));
-    expect(StreamDescriptionSummary).toMatchObject({ OpenShardCount: 4, StreamModeDetails: { StreamMode: 'ON_DEMAND' } });
+    expect(StreamDescriptionSummary).toMatchObject({
+      OpenShardCount: 4,
+      StreamModeDetails: { StreamMode: 'ON_DEMAND' },
+    });
   });
 
   test('a name is taken once, and free again after a deletion', async () => {
@@ -134,7 +147,10 @@ describe('streams', () => {
     const other = await newStream();
     // Without the SDK: given a StreamId it calls a host name made of it, whatever its endpoint.
     const summaryOf = async (reference: object): Promise<Record<string, string> | undefined> =>
-      (await rawCall(server.endpoint, 'DescribeStreamSummary', reference))['StreamDescriptionSummary'] as Record<string, string>;
+      (await rawCall(server.endpoint, 'DescribeStreamSummary', reference))['StreamDescriptionSummary'] as Record<
+        string,
+        string
+      >;
     const { StreamARN, StreamId } = (await summaryOf({ StreamName })) ?? {};
     const otherId = (await summaryOf({ StreamName: other }))?.['StreamId'];
     for (const reference of [{ StreamARN }, { StreamId }, { StreamARN, StreamName, StreamId }]) {
@@ -153,20 +169,27 @@ describe('streams', () => {
 
   test('accounts and regions are apart', async () => {
     const StreamName = await newStream();
-    const elsewhere = [connect('eu-west-1'), connect('us-east-1', '111122223333')];
+    const other = connect('us-east-1', '111122223333');
+    const elsewhere = [connect('eu-west-1'), other];
     for (const each of elsewhere) {
-      await expect(each.send(new DescribeStreamCommand({ StreamName }))).rejects.toMatchObject({ name: 'ResourceNotFoundException' });
+      await expect(each.send(new DescribeStreamCommand({ StreamName }))).rejects.toMatchObject({
+        name: 'ResourceNotFoundException',
+      });
       await each.send(new CreateStreamCommand({ StreamName, ShardCount: 2 }));
       expect((await each.send(new ListStreamsCommand({}))).StreamNames).toEqual([StreamName]);
     }
     const arn = `arn:aws:kinesis:us-east-1:111122223333:stream/${StreamName}`;
-    await expect(client.send(new DescribeStreamCommand({ StreamARN: arn }))).rejects.toMatchObject({ name: 'AccessDeniedException' });
-    const summary = await elsewhere[1]?.send(new DescribeStreamSummaryCommand({ StreamARN: arn }));
-    expect(summary?.StreamDescriptionSummary?.OpenShardCount).toBe(2);
-    const { ShardIterator } = (await elsewhere[1]?.send(
+    await expect(client.send(new DescribeStreamCommand({ StreamARN: arn }))).rejects.toMatchObject({
+      name: 'AccessDeniedException',
+    });
+    const summary = await other.send(new DescribeStreamSummaryCommand({ StreamARN: arn }));
+    expect(summary.StreamDescriptionSummary?.OpenShardCount).toBe(2);
+    const { ShardIterator } = await other.send(
       new GetShardIteratorCommand({ StreamName, ShardId: '0', ShardIteratorType: 'LATEST' }),
-    )) as { ShardIterator: string };
-    await expect(client.send(new GetRecordsCommand({ ShardIterator }))).rejects.toMatchObject({ name: 'AccessDeniedException' });
+    );
+    await expect(client.send(new GetRecordsCommand({ ShardIterator }))).rejects.toMatchObject({
+      name: 'AccessDeniedException',
+    });
     for (const each of elsewhere) each.destroy();
   });
 
@@ -182,30 +205,53 @@ describe('streams', () => {
     expect((await lister.send(new ListStreamsCommand({ ExclusiveStartStreamName: 'd' }))).StreamNames).toEqual(['e']);
     const page = await lister.send(new ListShardsCommand({ StreamName: 'a', MaxResults: 3 }));
     const last = await lister.send(new ListShardsCommand({ NextToken: page.NextToken }));
-    expect([...(page.Shards ?? []), ...(last.Shards ?? [])].map(({ ShardId }) => Number(ShardId?.slice(8)))).toEqual([0, 1, 2, 3, 4]);
+    expect([...(page.Shards ?? []), ...(last.Shards ?? [])].map(({ ShardId }) => Number(ShardId?.slice(8)))).toEqual([
+      0, 1, 2, 3, 4,
+    ]);
     expect(last.NextToken).toBeUndefined();
-    await expect(lister.send(new ListShardsCommand({ NextToken: 'nonsense' }))).rejects.toMatchObject({ name: 'InvalidArgumentException' });
-    await expect(lister.send(new ListShardsCommand({}))).rejects.toThrow('Either NextToken or StreamName should be provided.');
+    await expect(lister.send(new ListShardsCommand({ NextToken: 'nonsense' }))).rejects.toMatchObject({
+      name: 'InvalidArgumentException',
+    });
+    await expect(lister.send(new ListShardsCommand({}))).rejects.toThrow(
+      'Either NextToken or StreamName should be provided.',
+    );
     await expect(lister.send(new ListShardsCommand({ StreamName: 'a', NextToken: page.NextToken }))).rejects.toThrow(
       'NextToken and StreamName cannot be provided together.',
     );
     const after = await lister.send(
-      new ListShardsCommand({ StreamName: 'a', ShardFilter: { Type: 'AFTER_SHARD_ID', ShardId: 'shardId-000000000002' } }),
+      new ListShardsCommand({
+        StreamName: 'a',
+        ShardFilter: { Type: 'AFTER_SHARD_ID', ShardId: 'shardId-000000000002' },
+      }),
     );
     expect(after.Shards).toHaveLength(2);
-    const described = await lister.send(new DescribeStreamCommand({ StreamName: 'a', Limit: 2, ExclusiveStartShardId: 'shardId-000000000001' }));
+    const described = await lister.send(
+      new DescribeStreamCommand({ StreamName: 'a', Limit: 2, ExclusiveStartShardId: 'shardId-000000000001' }),
+    );
     expect(described.StreamDescription).toMatchObject({ HasMoreShards: true });
-    expect(described.StreamDescription?.Shards?.map(({ ShardId }) => ShardId)).toEqual(['shardId-000000000002', 'shardId-000000000003']);
-    expect(await lister.send(new DescribeLimitsCommand({}))).toMatchObject({ OpenShardCount: 25, OnDemandStreamCount: 0 });
+    expect(described.StreamDescription?.Shards?.map(({ ShardId }) => ShardId)).toEqual([
+      'shardId-000000000002',
+      'shardId-000000000003',
+    ]);
+    expect(await lister.send(new DescribeLimitsCommand({}))).toMatchObject({
+      OpenShardCount: 25,
+      OnDemandStreamCount: 0,
+    });
     lister.destroy();
   });
 
   test('what is not built is refused by name', async () => {
     const StreamName = await newStream();
     const split = client.send(new SplitShardCommand({ StreamName, ShardToSplit: '0', NewStartingHashKey: '1' }));
-    await expect(split).rejects.toMatchObject({ name: 'UnknownOperationException', message: expect.stringContaining('SplitShard') });
+    await expect(split).rejects.toMatchObject({
+      name: 'UnknownOperationException',
+      message: expect.stringContaining('SplitShard'),
+    });
     const warm = client.send(new CreateStreamCommand({ StreamName: 'warm', ShardCount: 1, WarmThroughputMiBps: 1 }));
-    await expect(warm).rejects.toMatchObject({ name: 'UnknownOperationException', message: expect.stringContaining('WarmThroughputMiBps') });
+    await expect(warm).rejects.toMatchObject({
+      name: 'UnknownOperationException',
+      message: expect.stringContaining('WarmThroughputMiBps'),
+    });
   });
 });
 
@@ -219,7 +265,12 @@ describe('records', () => {
       const { ShardId } = await client.send(new PutRecordCommand({ StreamName, Data: Buffer.from('x'), PartitionKey }));
       expect(ShardId).toBe(`shardId-${String(shard).padStart(12, '0')}`);
     }
-    for (const [hash, shard] of [[0n, 0], [width - 1n, 0], [width, 1], [2n ** 128n - 1n, 6]] as const) {
+    for (const [hash, shard] of [
+      [0n, 0],
+      [width - 1n, 0],
+      [width, 1],
+      [2n ** 128n - 1n, 6],
+    ] as const) {
       const { ShardId } = await client.send(
         new PutRecordCommand({ StreamName, Data: Buffer.from('x'), PartitionKey: 'k', ExplicitHashKey: String(hash) }),
       );
@@ -237,7 +288,11 @@ describe('records', () => {
     const numbers = await put(StreamName, 'a', 'b', 'c');
     const [, second] = numbers;
     expect(await textsFrom(latest)).toEqual(['a', 'b', 'c']);
-    expect(await textsFrom(await iteratorAt(StreamName, { ShardIteratorType: 'TRIM_HORIZON' }))).toEqual(['a', 'b', 'c']);
+    expect(await textsFrom(await iteratorAt(StreamName, { ShardIteratorType: 'TRIM_HORIZON' }))).toEqual([
+      'a',
+      'b',
+      'c',
+    ]);
     expect(await textsFrom(await iteratorAt(StreamName, { ShardIteratorType: 'LATEST' }))).toEqual([]);
     const at = { ShardIteratorType: 'AT_SEQUENCE_NUMBER', StartingSequenceNumber: second } as const;
     expect(await textsFrom(await iteratorAt(StreamName, at))).toEqual(['b', 'c']);
@@ -245,29 +300,42 @@ describe('records', () => {
     expect(await textsFrom(await iteratorAt(StreamName, after))).toEqual(['c']);
     const old = { ShardIteratorType: 'AT_TIMESTAMP', Timestamp: new Date(0) } as const;
     expect(await textsFrom(await iteratorAt(StreamName, old))).toEqual(['a', 'b', 'c']);
-    const future = iteratorAt(StreamName, { ShardIteratorType: 'AT_TIMESTAMP', Timestamp: new Date(Date.now() + 60_000) });
-    await expect(future).rejects.toThrow('The timestampInMillis parameter cannot be greater than the currentTimestampInMillis.');
+    const future = iteratorAt(StreamName, {
+      ShardIteratorType: 'AT_TIMESTAMP',
+      Timestamp: new Date(Date.now() + 60_000),
+    });
+    await expect(future).rejects.toThrow(
+      'The timestampInMillis parameter cannot be greater than the currentTimestampInMillis.',
+    );
     const { StreamDescription } = await client.send(new DescribeStreamCommand({ StreamName }));
     const beginning = StreamDescription?.Shards?.[0]?.SequenceNumberRange?.StartingSequenceNumber;
     for (const ShardIteratorType of ['AT_SEQUENCE_NUMBER', 'AFTER_SEQUENCE_NUMBER'] as const) {
-      expect(await textsFrom(await iteratorAt(StreamName, { ShardIteratorType, StartingSequenceNumber: beginning }))).toEqual(['a', 'b', 'c']);
+      expect(
+        await textsFrom(await iteratorAt(StreamName, { ShardIteratorType, StartingSequenceNumber: beginning })),
+      ).toEqual(['a', 'b', 'c']);
     }
-    expect(numbers.map(BigInt).every((number, i) => number > BigInt(i === 0 ? (beginning as string) : (numbers[i - 1] as string)))).toBe(true);
+    expect(
+      numbers
+        .map(BigInt)
+        .every((number, i) => number > BigInt(i === 0 ? (beginning as string) : (numbers[i - 1] as string))),
+    ).toBe(true);
   });
 
   test('iterators ask for what their type needs', async () => {
     const StreamName = await newStream(2);
     const [number] = await put(StreamName, 'a');
-    await expect(iteratorAt(StreamName, { ShardIteratorType: 'LATEST', StartingSequenceNumber: number })).rejects.toThrow(
-      'Request specified LATEST and also a StartingSequenceNumber.',
-    );
+    await expect(
+      iteratorAt(StreamName, { ShardIteratorType: 'LATEST', StartingSequenceNumber: number }),
+    ).rejects.toThrow('Request specified LATEST and also a StartingSequenceNumber.');
     await expect(iteratorAt(StreamName, { ShardIteratorType: 'AT_SEQUENCE_NUMBER' })).rejects.toThrow(
       'Request specified AT_SEQUENCE_NUMBER and no StartingSequenceNumber.',
     );
-    await expect(iteratorAt(StreamName, { ShardIteratorType: 'AT_TIMESTAMP' })).rejects.toThrow('Must specify timestampInMillis');
-    await expect(iteratorAt(StreamName, { ShardIteratorType: 'AT_SEQUENCE_NUMBER', StartingSequenceNumber: '0' })).rejects.toThrow(
-      'StartingSequenceNumber 0 used in GetShardIterator on shard shardId-000000000000',
+    await expect(iteratorAt(StreamName, { ShardIteratorType: 'AT_TIMESTAMP' })).rejects.toThrow(
+      'Must specify timestampInMillis',
     );
+    await expect(
+      iteratorAt(StreamName, { ShardIteratorType: 'AT_SEQUENCE_NUMBER', StartingSequenceNumber: '0' }),
+    ).rejects.toThrow('StartingSequenceNumber 0 used in GetShardIterator on shard shardId-000000000000');
     const other = `shardId-00000000000${(await client.send(new PutRecordCommand({ StreamName, Data: Buffer.from(''), PartitionKey: 'k' }))).ShardId === 'shardId-000000000000' ? 1 : 0}`;
     await expect(
       iteratorAt(StreamName, { ShardIteratorType: 'AT_SEQUENCE_NUMBER', StartingSequenceNumber: number }, other),
@@ -298,7 +366,9 @@ describe('records', () => {
     expect(first.Records).toHaveLength(2);
     expect(first.MillisBehindLatest).toBeGreaterThanOrEqual(20);
     const again = await client.send(new GetRecordsCommand({ ShardIterator, Limit: 2 }));
-    expect(again.Records?.map(({ SequenceNumber }) => SequenceNumber)).toEqual(first.Records?.map(({ SequenceNumber }) => SequenceNumber));
+    expect(again.Records?.map(({ SequenceNumber }) => SequenceNumber)).toEqual(
+      first.Records?.map(({ SequenceNumber }) => SequenceNumber),
+    );
     const second = await client.send(new GetRecordsCommand({ ShardIterator: first.NextShardIterator }));
     expect(second.Records?.map(({ Data }) => Buffer.from(Data ?? []).toString())).toEqual(['c']);
     expect(second.MillisBehindLatest).toBe(0);
@@ -334,12 +404,16 @@ describe('records', () => {
     const ShardIterator = await iteratorAt(StreamName, { ShardIteratorType: 'TRIM_HORIZON' });
     const page = await client.send(new GetRecordsCommand({ ShardIterator }));
     expect(page.Records).toHaveLength(10);
-    expect((await client.send(new GetRecordsCommand({ ShardIterator: page.NextShardIterator }))).Records).toHaveLength(2);
+    expect((await client.send(new GetRecordsCommand({ ShardIterator: page.NextShardIterator }))).Records).toHaveLength(
+      2,
+    );
     await client.send(new CreateStreamCommand({ StreamName: 'large', ShardCount: 1, MaxRecordSizeInKiB: 10_240 }));
     const largest = { StreamName: 'large', PartitionKey: 'k', Data: Buffer.alloc(10 * mebibyte - 1) };
     await client.send(new PutRecordCommand(largest));
     expect(await textsFrom(await iteratorAt('large', { ShardIteratorType: 'TRIM_HORIZON' }))).toHaveLength(1);
-    await expect(client.send(new PutRecordCommand({ ...largest, Data: Buffer.alloc(10 * mebibyte) }))).rejects.toMatchObject({
+    await expect(
+      client.send(new PutRecordCommand({ ...largest, Data: Buffer.alloc(10 * mebibyte) })),
+    ).rejects.toMatchObject({
       name: 'InvalidArgumentException',
     });
   });
@@ -362,13 +436,17 @@ describe('records', () => {
     const record = { Data: Buffer.from('b'), PartitionKey: 'k' };
     const dry = { name: 'DryRunOperationException' };
     await expect(client.send(new PutRecordCommand({ StreamName, ...record, DryRun: true }))).rejects.toMatchObject(dry);
-    await expect(client.send(new PutRecordsCommand({ StreamName, Records: [record], DryRun: true }))).rejects.toMatchObject(dry);
+    await expect(
+      client.send(new PutRecordsCommand({ StreamName, Records: [record], DryRun: true })),
+    ).rejects.toMatchObject(dry);
     const iterator = { StreamName, ShardId: '0', ShardIteratorType: 'TRIM_HORIZON', DryRun: true } as const;
     await expect(client.send(new GetShardIteratorCommand(iterator))).rejects.toMatchObject(dry);
     const ShardIterator = await iteratorAt(StreamName, { ShardIteratorType: 'TRIM_HORIZON' });
     await expect(client.send(new GetRecordsCommand({ ShardIterator, DryRun: true }))).rejects.toMatchObject(dry);
     expect(await textsFrom(ShardIterator)).toEqual([]);
-    await expect(client.send(new PutRecordCommand({ StreamName: 'none', ...record, DryRun: true }))).rejects.toMatchObject({
+    await expect(
+      client.send(new PutRecordCommand({ StreamName: 'none', ...record, DryRun: true })),
+    ).rejects.toMatchObject({
       name: 'ResourceNotFoundException',
     });
   });
@@ -383,14 +461,20 @@ describe('settings of a stream', () => {
       client.send(new DecreaseStreamRetentionPeriodCommand({ StreamName, RetentionPeriodHours }));
     await increase(24);
     await increase(8760);
-    await expect(increase(8761)).rejects.toThrow('Maximum allowed retention period is 8760 hours. Requested retention period (8761 hours) is too long.');
+    await expect(increase(8761)).rejects.toThrow(
+      'Maximum allowed retention period is 8760 hours. Requested retention period (8761 hours) is too long.',
+    );
     await expect(increase(8759)).rejects.toThrow(
       `Requested retention period (8759 hours) for stream ${StreamName} can not be shorter than existing retention period (8760 hours). Use DecreaseRetentionPeriod API.`,
     );
     await decrease(25);
-    await expect(decrease(26)).rejects.toThrow('can not be longer than existing retention period (25 hours). Use IncreaseRetentionPeriod API.');
+    await expect(decrease(26)).rejects.toThrow(
+      'can not be longer than existing retention period (25 hours). Use IncreaseRetentionPeriod API.',
+    );
     await decrease(24);
-    await expect(decrease(23)).rejects.toThrow('Minimum allowed retention period is 24 hours. Requested retention period (23 hours) is too short.');
+    await expect(decrease(23)).rejects.toThrow(
+      'Minimum allowed retention period is 24 hours. Requested retention period (23 hours) is too short.',
+    );
     const { StreamDescription } = await client.send(new DescribeStreamCommand({ StreamName }));
     expect(StreamDescription?.RetentionPeriodHours).toBe(24);
   });
@@ -418,7 +502,8 @@ describe('settings of a stream', () => {
 
   test('tags are bounded: 50 of them, of the characters that are allowed', async () => {
     const StreamName = await newStream();
-    const tags = (count: number): Record<string, string> => Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${i}`, 'v']));
+    const tags = (count: number): Record<string, string> =>
+      Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${i}`, 'v']));
     await client.send(new AddTagsToStreamCommand({ StreamName, Tags: tags(49) }));
     await client.send(new AddTagsToStreamCommand({ StreamName, Tags: tags(50) }));
     await expect(client.send(new AddTagsToStreamCommand({ StreamName, Tags: { one: 'more' } }))).rejects.toThrow(
@@ -430,7 +515,9 @@ describe('settings of a stream', () => {
     await expect(client.send(new AddTagsToStreamCommand({ StreamName, Tags: { 'aws:x': '' } }))).rejects.toMatchObject({
       name: 'InvalidArgumentException',
     });
-    await expect(client.send(new CreateStreamCommand({ StreamName: 'tagged', ShardCount: 1, Tags: { '*': '' } }))).rejects.toMatchObject({
+    await expect(
+      client.send(new CreateStreamCommand({ StreamName: 'tagged', ShardCount: 1, Tags: { '*': '' } })),
+    ).rejects.toMatchObject({
       name: 'InvalidArgumentException',
     });
   });

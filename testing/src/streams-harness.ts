@@ -25,7 +25,7 @@ export interface StreamsHarness {
   readonly clock: SimClock;
   readonly log: LogEngine;
   readonly streams: Required<Pick<KinesisOperations<typeof caller>, BuiltOperation>>;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 type BuiltOperation =

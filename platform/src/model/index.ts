@@ -1,17 +1,4 @@
-export type {
-  BlobShape,
-  BooleanShape,
-  ListShape,
-  MapShape,
-  Member,
-  NumberShape,
-  Operation,
-  ServiceModel,
-  Shape,
-  StringShape,
-  StructureShape,
-  TimestampShape,
-} from './shape.ts';
+export type { MapShape, Operation, ServiceModel, Shape, StructureShape } from './shape.ts';
 export type { Encoding } from './read-scalar.ts';
 export { compileReader, type RequestReader } from './reader.ts';
 export { kinesis } from './generated/kinesis-shapes.ts';

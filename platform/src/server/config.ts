@@ -93,9 +93,7 @@ class Values {
     const value = this.#values[name];
     if (value === undefined) return [];
     if (Array.isArray(value)) return value.map(String);
-    return (this.text(name) as string)
-      .split(',')
-      .map((each) => each.trim());
+    return (this.text(name) as string).split(',').map((each) => each.trim());
   }
 
   oneOf<Choice extends string>(name: string, choices: readonly Choice[], otherwise: Choice): Choice {

@@ -56,9 +56,7 @@ export async function putRecord(
   const builder = new BatchBuilder(batchHeaderBytes + recordOverheadBytesMax + bytes);
   builder.add(input.PartitionKey as string, keyBytes, input.Data);
   const { incarnation: group } = stream.record;
-  const [outcome] = await context.log.append([
-    { group, shard: shard.number, batch: builder.finish(), recordCount: 1 },
-  ]);
+  const [outcome] = await context.log.append([{ group, shard: shard.number, batch: builder.finish(), recordCount: 1 }]);
   if (outcome?.kind === 'stored') {
     const SequenceNumber = formatSequenceNumber(originOf(shard), outcome.baseOffset);
     return { ShardId: formatShardId(shard.number), SequenceNumber };

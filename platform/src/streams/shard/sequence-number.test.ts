@@ -32,14 +32,18 @@ test('numbers rise with the offset, and a later shard begins above every number 
 
 test('the writer writes the same numbers, in a row and after a jump', () => {
   fc.assert(
-    fc.property(origins, fc.array(fc.tuple(offsets, fc.integer({ min: 1, max: 40 })), { maxLength: 4 }), (origin, runs) => {
-      const writer = new SequenceWriter(origin);
-      for (const [start, count] of runs) {
-        for (let offset = start; offset < Math.min(start + count, Number.MAX_SAFE_INTEGER - 2); offset++) {
-          expect(writer.at(offset)).toBe(formatSequenceNumber(origin, offset));
+    fc.property(
+      origins,
+      fc.array(fc.tuple(offsets, fc.integer({ min: 1, max: 40 })), { maxLength: 4 }),
+      (origin, runs) => {
+        const writer = new SequenceWriter(origin);
+        for (const [start, count] of runs) {
+          for (let offset = start; offset < Math.min(start + count, Number.MAX_SAFE_INTEGER - 2); offset++) {
+            expect(writer.at(offset)).toBe(formatSequenceNumber(origin, offset));
+          }
         }
-      }
-    }),
+      },
+    ),
   );
 });
 

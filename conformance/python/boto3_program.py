@@ -1,0 +1,22 @@
+"""boto3 against an endpoint: boto3_program.py ENDPOINT CERTIFICATE_FILE|- RECORDS."""
+
+import sys
+
+import boto3
+
+from checks import Checks
+from control_plane import check_control_plane
+from errors import check_errors
+from reading import check_reading
+
+
+def main(endpoint, certificate, records):
+    client = boto3.client("kinesis", endpoint_url=endpoint, verify=None if certificate == "-" else certificate)
+    checks = Checks()
+    check_reading(client, checks, int(records))
+    check_control_plane(client, checks)
+    check_errors(client, checks)
+    print(checks.line, flush=True)
+
+
+main(*sys.argv[1:])

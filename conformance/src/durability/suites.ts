@@ -1,0 +1,29 @@
+import type { Checks } from '../harness/checks.ts';
+import type { Target } from '../harness/target.ts';
+import { checkTheChecker } from './kill/ledger-checks.ts';
+import { killRounds } from './kill/suite.ts';
+import { readySuite as ready } from './ready/suite.ts';
+import { straceSuite as strace } from './strace/suite.ts';
+
+const rounds = 20;
+const roundsOfOs = 4;
+const megabytes = 512;
+
+/*
+ * The durability suites at the size for every change; `nightly.ts` runs them at full size.
+ * They start servers of their own, whatever the target is: they kill them.
+ */
+
+export async function killSuite(_: Target, checks: Checks): Promise<void> {
+  await checkTheChecker(checks);
+  await killRounds({ rounds, durability: 'fsync' }, checks);
+  await killRounds({ rounds: roundsOfOs, durability: 'os' }, checks);
+}
+
+export async function straceSuite(_: Target, checks: Checks): Promise<void> {
+  await strace(checks);
+}
+
+export async function readySuite(_: Target, checks: Checks): Promise<void> {
+  await ready(megabytes, checks);
+}

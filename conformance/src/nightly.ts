@@ -1,0 +1,107 @@
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { checkTheChecker } from './durability/kill/ledger-checks.ts';
+import { killRounds } from './durability/kill/suite.ts';
+import { readySuite } from './durability/ready/suite.ts';
+import { straceSuite } from './durability/strace/suite.ts';
+import { Checks } from './harness/checks.ts';
+import { runCommand } from './harness/command.ts';
+import { repositoryFolder, workspaceFile } from './harness/folders.ts';
+import { suites } from './suites.ts';
+
+const usage = `npm run nightly -- [STEP…] [--rounds N] [--seed N] [--durability MODE] [--seeds N] [--megabytes N]
+
+  STEP               kill, crash-sim, strace, ready, suites; without one all of them, in this order
+  --rounds N         kill: how often the server is killed (default 200)
+  --seed N           kill: the same kills again; without it a new seed, which is printed
+  --durability MODE  kill: fsync or os only; without it fsync for all rounds and os for a tenth of them
+  --seeds N          crash-sim: histories on the simulated disk, for each durability (default 2000)
+  --megabytes N      ready: how much is stored (default 2048)
+`;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rounds: { type: 'string', default: '200' },
+    seed: { type: 'string' },
+    durability: { type: 'string' },
+    seeds: { type: 'string', default: '2000' },
+    megabytes: { type: 'string', default: '2048' },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+});
+
+const steps: Readonly<Record<string, (checks: Checks) => Promise<void>>> = {
+  kill,
+  'crash-sim': (checks) => child(checks, 'testing/src/crash-sim.ts', ['--seeds', values.seeds]),
+  strace: straceSuite,
+  ready: (checks) => readySuite(Number(values.megabytes), checks),
+  suites: (checks) => child(checks, 'conformance/src/main.ts', otherSuites()),
+};
+
+/** Everything at full size; what takes too long for every change. */
+async function main(): Promise<void> {
+  const unknown = positionals.find((name) => !Object.hasOwn(steps, name));
+  const counts = [values.rounds, values.seeds, values.megabytes, values.seed ?? '1'];
+  const isWrong = unknown !== undefined || counts.some((text) => !/^[1-9]\d*$/.test(text));
+  if (isWrong || values.help) {
+    if (unknown !== undefined) process.stderr.write(`There is no step "${unknown}".\n`);
+    process.stderr.write(usage);
+    process.exitCode = isWrong ? 2 : 0;
+    return;
+  }
+  const names = positionals.length > 0 ? positionals : Object.keys(steps);
+  const total = new Checks();
+  for (const name of names) {
+    const checks = new Checks();
+    checks.say(`\n== ${name}`);
+    const startedMs = performance.now();
+    try {
+      await steps[name]?.(checks);
+    } catch (error) {
+      checks.record('the step runs to its end', (error as Error).stack ?? String(error));
+    }
+    checks.say(`${((performance.now() - startedMs) / 1000).toFixed(1)} s`);
+    checks.say(checks.line);
+    total.passed += checks.passed;
+    total.failed += checks.failed;
+  }
+  if (names.length > 1) total.say(`\nnightly\n${total.line}`);
+  process.exitCode = total.failed > 0 ? 1 : 0;
+}
+
+async function kill(checks: Checks): Promise<void> {
+  await checkTheChecker(checks);
+  const rounds = Number(values.rounds);
+  const seed = values.seed === undefined ? undefined : Number(values.seed);
+  if (values.durability !== 'os') await killRounds({ rounds, seed, durability: 'fsync' }, checks);
+  if (values.durability === 'os') await killRounds({ rounds, seed, durability: 'os' }, checks);
+  else if (values.durability === undefined) {
+    await killRounds({ rounds: Math.ceil(rounds / 10), seed, durability: 'os' }, checks);
+  }
+}
+
+/** Those that are no step of their own. */
+function otherSuites(): string[] {
+  return Object.keys(suites).filter((name) => !Object.hasOwn(steps, name));
+}
+
+/** Runs a program that ends with the plain line, and adds its numbers. */
+async function child(checks: Checks, program: string, args: readonly string[]): Promise<void> {
+  let line: RegExpExecArray | undefined;
+  const { code, stderr } = await runCommand(process.execPath, [join(repositoryFolder, program), ...args], {
+    cwd: workspaceFile('..'),
+    onLine: (text) => {
+      checks.say(text);
+      line = /^(\d+) passed, (\d+) failed$/.exec(text) ?? line;
+    },
+  });
+  const failed = Number(line?.[2] ?? 0);
+  checks.passed += Number(line?.[1] ?? 0);
+  checks.failed += failed;
+  if (stderr !== '' && code !== 0) checks.say(stderr.trimEnd());
+  if (line === undefined || (code !== 0 && failed === 0))
+    checks.record(`${program} runs to its end`, `exit code ${code}`);
+}
+
+await main();

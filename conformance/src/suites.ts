@@ -1,0 +1,57 @@
+import type { Checks } from './harness/checks.ts';
+import type { Target } from './harness/target.ts';
+
+export interface Suite {
+  readonly summary: string;
+  readonly load: () => Promise<(target: Target, checks: Checks) => Promise<void>>;
+}
+
+/** Each suite is loaded when it is asked for, so that one runs without what another needs. */
+export const suites: Readonly<Record<string, Suite>> = {
+  js: {
+    summary: 'AWS SDK for JavaScript 3, default settings (HTTP/2) and the HTTP/1.1 handler',
+    load: async () => (await import('./suites/js/suite.ts')).javascriptSuite,
+  },
+  boto3: { summary: 'boto3', load: async () => (await import('./suites/boto3.ts')).boto3Suite },
+  'aws-cli': { summary: 'AWS CLI', load: async () => (await import('./suites/aws-cli/suite.ts')).awsCliSuite },
+  java: {
+    summary: 'AWS SDK for Java 2: CBOR, the sync client and the async client on HTTP/2',
+    load: async () => (await import('./suites/java.ts')).javaSuite,
+  },
+  'errors-before-operation': {
+    summary: 'answers to requests that reach no operation, byte for byte, on HTTP/1.1 and HTTP/2',
+    load: async () => (await import('./suites/errors-before-operation/suite.ts')).errorsBeforeOperationSuite,
+  },
+  constraints: {
+    summary: 'every constraint of every operation, below, at and above; the messages of the domain rules',
+    load: async () => (await import('./suites/constraints/suite.ts')).constraintsSuite,
+  },
+  command: {
+    summary: '`millrace put` and `tail` of a million lines (ten times --records)',
+    load: async () => (await import('./suites/command.ts')).commandSuite,
+  },
+  package: {
+    summary: 'the package as npm packs it, run by npx in an empty folder',
+    load: async () => (await import('./suites/package.ts')).packageSuite,
+  },
+  sizes: {
+    summary: 'sizes of records, requests and answers, below, at and above their limits',
+    load: async () => (await import('./suites/sizes.ts')).sizesSuite,
+  },
+  abuse: {
+    summary: 'malformed requests and floods: refused, forgotten, and never to the harm of others (--records of them)',
+    load: async () => (await import('./abuse/suite.ts')).abuseSuite,
+  },
+  kill: {
+    summary: 'kill -9 under load, again and again: 20 rounds and a few of --durability os (nightly: 200)',
+    load: async () => (await import('./durability/suites.ts')).killSuite,
+  },
+  strace: {
+    summary: 'the system calls of a server: no answer before its sync, no failed sync passed over',
+    load: async () => (await import('./durability/suites.ts')).straceSuite,
+  },
+  ready: {
+    summary: 'time from start to first answer after kill -9 and after a stop, with 512 MB stored (nightly: 2 GB)',
+    load: async () => (await import('./durability/suites.ts')).readySuite,
+  },
+};

@@ -21,8 +21,7 @@ function describe(stream: Stream, nowMs: number) {
     StreamStatus: stream.status(nowMs),
     StreamModeDetails: { StreamMode: record.mode },
     RetentionPeriodHours: record.retentionHours,
-    // The service gives whole seconds.
-    StreamCreationTimestamp: Math.floor(record.createdMs / 1000) * 1000,
+    StreamCreationTimestamp: record.createdMs,
     EnhancedMonitoring: [{ ShardLevelMetrics: [] }],
     EncryptionType: 'NONE',
   } as const;

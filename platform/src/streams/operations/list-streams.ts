@@ -30,7 +30,7 @@ export async function listStreams(
       StreamARN: stream.arn,
       StreamStatus: stream.status(nowMs),
       StreamModeDetails: { StreamMode: stream.record.mode },
-      StreamCreationTimestamp: Math.floor(stream.record.createdMs / 1000) * 1000,
+      StreamCreationTimestamp: stream.record.createdMs,
     })),
   };
 }

@@ -17,33 +17,42 @@ async function textsOf({ streams }: StreamsHarness): Promise<string[]> {
 test.each([
   ['write', 'EIO on write'],
   ['sync', 'EIO on fsync'],
-] as const)('%s: %s answers InternalFailure, then the server is read-only until a restart', async (operation) => {
-  const disk = new SimDisk(1);
-  const harness = await startStreams({ disk, engine, durability: 'fsync' });
-  await harness.streams.createStream({ StreamName: 's', ShardCount: 1 }, caller);
-  await harness.streams.putRecord(record('kept'), caller);
-  disk.fail({ operation, path: /^journal/ });
-  await expect(harness.streams.putRecord(record('unknown'), caller)).rejects.toMatchObject({
-    status: 500,
-    message: expect.stringContaining('it may or may not have been') as string,
-  });
-  disk.heal();
-  const later = harness.streams.putRecord(record('refused'), caller);
-  await expect(later).rejects.toMatchObject({ status: 500, message: expect.stringContaining('needs a restart') as string });
-  const { FailedRecordCount, Records } = await harness.streams.putRecords({ StreamName: 's', Records: [record('refused')] }, caller);
-  expect(FailedRecordCount).toBe(1);
-  expect(Records[0]).toMatchObject({ ErrorCode: 'InternalFailure' });
-  await expect(harness.streams.deleteStream({ StreamName: 's' }, caller)).rejects.toMatchObject({ status: 500 });
-  expect(harness.log.status()).toMatchObject({ state: 'read-only' });
-  expect(await textsOf(harness)).toEqual(['kept']);
-  await harness.close();
-  const again = await startStreams({ disk: disk.powerCut(), engine, durability: 'fsync' });
-  const texts = await textsOf(again);
-  expect(texts[0]).toBe('kept');
-  expect(texts.every((text) => text === 'kept' || text === 'unknown')).toBe(true);
-  await again.streams.putRecord(record('new'), caller);
-  await again.close();
-});
+] as const)(
+  '%s: %s answers InternalFailure, then the server is read-only until a restart',
+  async (operation, _name) => {
+    const disk = new SimDisk(1);
+    const harness = await startStreams({ disk, engine, durability: 'fsync' });
+    await harness.streams.createStream({ StreamName: 's', ShardCount: 1 }, caller);
+    await harness.streams.putRecord(record('kept'), caller);
+    disk.fail({ operation, path: /^journal/ });
+    await expect(harness.streams.putRecord(record('unknown'), caller)).rejects.toMatchObject({
+      status: 500,
+      message: expect.stringContaining('it may or may not have been') as string,
+    });
+    disk.heal();
+    const later = harness.streams.putRecord(record('refused'), caller);
+    await expect(later).rejects.toMatchObject({
+      status: 500,
+      message: expect.stringContaining('needs a restart') as string,
+    });
+    const { FailedRecordCount, Records } = await harness.streams.putRecords(
+      { StreamName: 's', Records: [record('refused')] },
+      caller,
+    );
+    expect(FailedRecordCount).toBe(1);
+    expect(Records[0]).toMatchObject({ ErrorCode: 'InternalFailure' });
+    await expect(harness.streams.deleteStream({ StreamName: 's' }, caller)).rejects.toMatchObject({ status: 500 });
+    expect(harness.log.status()).toMatchObject({ state: 'read-only' });
+    expect(await textsOf(harness)).toEqual(['kept']);
+    await harness.close();
+    const again = await startStreams({ disk: disk.powerCut(), engine, durability: 'fsync' });
+    const texts = await textsOf(again);
+    expect(texts[0]).toBe('kept');
+    expect(texts.every((text) => text === 'kept' || text === 'unknown')).toBe(true);
+    await again.streams.putRecord(record('new'), caller);
+    await again.close();
+  },
+);
 
 test('ENOSPC: puts are refused naming the disk, reads and DeleteStream go on, and puts resume without a restart', async () => {
   const disk = new SimDisk(2, { capacityBytes: 6 * 2 ** 20 });
@@ -56,7 +65,10 @@ test('ENOSPC: puts are refused naming the disk, reads and DeleteStream go on, an
   for (let i = 0; i < 200 && refusal.status === undefined; i++) {
     await streams.putRecord(filler, caller).catch((error: unknown) => (refusal = error as typeof refusal));
   }
-  expect(refusal).toMatchObject({ status: 500, message: expect.stringContaining('The disk of the data folder is full') as string });
+  expect(refusal).toMatchObject({
+    status: 500,
+    message: expect.stringContaining('The disk of the data folder is full') as string,
+  });
   expect(harness.log.status()).toMatchObject({ state: 'disk-full' });
   expect(await textsOf(harness)).toEqual(['kept']);
   await streams.deleteStream({ StreamName: 'filler' }, caller);

@@ -11,6 +11,7 @@ import { Wire } from './wire.ts';
 
 const bodyBytes = 16 * 2 ** 20 - 64;
 const timesEach = 4;
+const answerMsMax = 20_000;
 const smallCallMsMax = 3000;
 
 /** Single requests that would make of few bytes very many objects. Each is within every bound of size. */
@@ -70,7 +71,7 @@ export async function hugeStream(checks: Checks): Promise<void> {
 async function statusOf(port: number, request: Request): Promise<number> {
   const wire = new Wire(port);
   wire.socket.write(http1Bytes({ host: `127.0.0.1:${port}` }, request));
-  await wire.until(() => readAnswers(wire.received).answers.length > 0, 60_000);
+  await wire.until(() => readAnswers(wire.received).answers.length > 0, answerMsMax);
   const [answer] = readAnswers(wire.take()).answers;
   wire.close();
   return answer?.status ?? Number.NaN;

@@ -14,6 +14,7 @@ const usesMax = 200;
 export class Tally {
   readonly counts = new Map<string, number>();
   readonly failures = new Map<string, string[]>();
+  readonly slowestMs = new Map<string, number>();
   /** Answers by status; `closed` without any. */
   readonly statuses = new Map<string, number>();
 
@@ -27,6 +28,10 @@ export class Tally {
         kind,
         `${why}; expected: ${wish(attack)}; sent ${attack.speech}${attack.isTls ? ' over TLS' : ''}: ${excerpt(attack.bytes)}`,
       );
+  }
+
+  time(kind: string, ms: number): void {
+    this.slowestMs.set(kind, Math.max(this.slowestMs.get(kind) ?? 0, ms));
   }
 
   fail(kind: string, why: string): void {
@@ -46,6 +51,8 @@ export class Tally {
       );
     }
     const statuses = [...this.statuses].toSorted(([a], [b]) => (a < b ? -1 : 1));
+    const slowest = [...this.slowestMs].toSorted(([, a], [, b]) => b - a).slice(0, 5);
+    checks.say(`slowest: ${slowest.map(([kind, ms]) => `${kind} ${ms.toFixed(0)} ms`).join(', ')}`);
     checks.say(`answers: ${statuses.map(([status, count]) => `${status} ${count}`).join(', ')}`);
   }
 }
@@ -83,7 +90,9 @@ export async function assault(
       }
       const wire = canKeep && kept !== undefined ? kept.wire : new Wire(port, tlsOf(attack));
       try {
+        const startedMs = performance.now();
         const outcome = await attackOn(wire, attack);
+        tally.time(kind.name, performance.now() - startedMs);
         tally.note(kind.name, attack, outcome);
         if (outcome.answers.at(-1)?.headers?.['connection'] === 'close') wire.close();
       } catch (error) {

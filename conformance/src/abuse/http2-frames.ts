@@ -28,7 +28,7 @@ const headBytes = 9;
 
 export const preface: Buffer = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 /** Its acknowledgement tells that everything before it was read. */
-const lastPing = Buffer.from('lastping');
+export const lastPing: Buffer = Buffer.from('lastping');
 
 export function frame(type: number, flags: number, stream: number, payload: Uint8Array = Buffer.alloc(0)): Buffer {
   const bytes = Buffer.alloc(headBytes + payload.length);
@@ -38,6 +38,29 @@ export function frame(type: number, flags: number, stream: number, payload: Uint
   bytes.writeUInt32BE(stream, 5);
   bytes.set(payload, headBytes);
   return bytes;
+}
+
+const frameBytesMax = 16_384;
+
+/** A header block in as many frames as it needs. */
+export function headerFrames(stream: number, block: Buffer, flags = 0): Buffer {
+  const frames: Buffer[] = [];
+  for (let at = 0; at === 0 || at < block.length; at += frameBytesMax) {
+    const isLast = at + frameBytesMax >= block.length;
+    const type = at === 0 ? frameTypes.headers : frameTypes.continuation;
+    const own = (isLast ? endHeaders : 0) | (at === 0 ? flags : 0);
+    frames.push(frame(type, own, stream, block.subarray(at, at + frameBytesMax)));
+  }
+  return Buffer.concat(frames);
+}
+
+export function dataFrames(stream: number, body: Uint8Array): Buffer[] {
+  const frames: Buffer[] = [];
+  for (let at = 0; at < body.length; at += frameBytesMax) {
+    const isLast = at + frameBytesMax >= body.length;
+    frames.push(frame(frameTypes.data, isLast ? endStream : 0, stream, body.subarray(at, at + frameBytesMax)));
+  }
+  return frames;
 }
 
 export function settings(pairs: readonly (readonly [identifier: number, value: number])[]): Buffer {

@@ -2,7 +2,7 @@ import { credentials, region } from '../harness/target.ts';
 import { contentTypes, targetPrefix, type Encoding } from '../wire/call.ts';
 import type { SeededRandom } from '../durability/seeded-random.ts';
 import type { Attack, Expectation, Subject } from './attack.ts';
-import { endHeaders, endStream, fields, frame, frameTypes, opening } from './http2-frames.ts';
+import { dataFrames, endStream, fields, headerFrames, opening } from './http2-frames.ts';
 
 /** The suite's own server takes any signature. */
 export const authorization: string =
@@ -61,20 +61,9 @@ export function http2Bytes({ host }: Pick<Subject, 'host'>, request: Request): B
   const block = fields([...pseudo, ...headersOf(request)]);
   return Buffer.concat([
     opening(),
-    frame(frameTypes.headers, endHeaders | (body.length === 0 ? endStream : 0), 1, block),
+    headerFrames(1, block, body.length === 0 ? endStream : 0),
     ...(body.length === 0 ? [] : dataFrames(1, body)),
   ]);
-}
-
-const frameBytesMax = 16_384;
-
-export function dataFrames(stream: number, body: Uint8Array): Buffer[] {
-  const frames: Buffer[] = [];
-  for (let at = 0; at < body.length; at += frameBytesMax) {
-    const isLast = at + frameBytesMax >= body.length;
-    frames.push(frame(frameTypes.data, isLast ? endStream : 0, stream, body.subarray(at, at + frameBytesMax)));
-  }
-  return frames;
 }
 
 /** What may be sent before the server has granted more than HTTP/2 begins with. */

@@ -2,7 +2,7 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { readAnswers, type Outcome } from './answer.ts';
 import type { Attack } from './attack.ts';
-import { readHttp2 } from './http2-frames.ts';
+import { lastPing, readHttp2 } from './http2-frames.ts';
 
 const answerMsMax = 25_000;
 const nothing = Buffer.alloc(0);
@@ -84,13 +84,14 @@ async function http1Outcome(wire: Wire, { expects, isCut }: Attack): Promise<Out
   return { ...readAnswers(wire.take()), isClosed: wire.isClosed, isLate };
 }
 
-async function http2Outcome(wire: Wire, { expects }: Attack): Promise<Outcome> {
+async function http2Outcome(wire: Wire, { bytes }: Attack): Promise<Outcome> {
   // Server and client settle on TLS and frames first; a first answer may be an alert or HTTP/1.1's refusal.
   let reading = readHttp2(nothing);
+  const hasPing = bytes.includes(lastPing);
   const isLate = await wire.until(() => {
     if (wire.received.toString('latin1', 0, 5) === 'HTTP/') return false;
     reading = readHttp2(wire.received);
-    return reading.isGoingAway || (expects === 'refused' ? reading.endedStreams.size > 0 : reading.isPinged);
+    return reading.isGoingAway || (hasPing ? reading.isPinged : reading.endedStreams.size > 0);
   });
   if (wire.received.toString('latin1', 0, 5) === 'HTTP/')
     return { ...readAnswers(wire.take()), isClosed: wire.isClosed, isLate };

@@ -42,7 +42,7 @@ export async function commandSuite(target: Target, checks: Checks): Promise<void
 
 async function writeLines(path: string, count: number): Promise<void> {
   const file = createWriteStream(path);
-  for (let i = 0; i < count; ) {
+  for (let i = 0; i < count;) {
     let text = '';
     for (const end = Math.min(i + 1000, count); i < end; i++) text += `{"user":"u${i % keys}","n":${i}}\n`;
     if (!file.write(text)) await once(file, 'drain');
@@ -100,7 +100,9 @@ async function follows(endpoint: string, stream: string): Promise<void> {
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   try {
     const line = once(createInterface({ input: child.stdout }), 'line', { signal: AbortSignal.timeout(20_000) });
-    const put = spawn(process.execPath, [program, 'put', stream, '--endpoint', endpoint], { stdio: ['pipe', 'ignore', 'ignore'] });
+    const put = spawn(process.execPath, [program, 'put', stream, '--endpoint', endpoint], {
+      stdio: ['pipe', 'ignore', 'ignore'],
+    });
     put.stdin.end('later\n');
     assert.deepEqual(await line, ['later']);
   } finally {

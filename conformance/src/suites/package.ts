@@ -17,7 +17,10 @@ export async function packageSuite(_target: Target, checks: Checks): Promise<voi
     let tarball = '';
     await checks.check('npm pack', async () => {
       const platform = join(repositoryFolder, 'platform');
-      const packed = await runCommand('npm', ['pack', '--pack-destination', folder.path], { cwd: platform, env: node24 });
+      const packed = await runCommand('npm', ['pack', '--pack-destination', folder.path], {
+        cwd: platform,
+        env: node24,
+      });
       assert.equal(packed.code, 0, packed.stderr);
       tarball = readdirSync(folder.path).find((name) => name.endsWith('.tgz')) as string;
     });
@@ -40,7 +43,8 @@ async function serves(cwd: string, tarball: string): Promise<void> {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (output += text));
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => (output += text));
   try {
     const deadline = Date.now() + startMsMax;
     let endpoint: string | undefined;

@@ -174,6 +174,40 @@ describe('one port', () => {
     expect(client.received).toMatch(/^HTTP\/1\.1 400 /);
   });
 
+  it('refuses HTTP/1.1 that claims another version, and lives on', async () => {
+    for (const version of ['HTTP/2.0', 'HTTP/0.9']) {
+      for (const head of [`POST / ${version}\r\nHost: localhost\r\n\r\n`, put.replace('HTTP/1.1', version)]) {
+        const client = new RawClient(listener.port);
+        client.socket.write(head);
+        await client.closed;
+        expect(client.received).toMatch(/^HTTP\/1\.1 400 /);
+      }
+    }
+    expect(await h1(false, '127.0.0.1')).toBe(`1.1 200 ${ANSWER}`);
+  });
+
+  it('answers the calls before something malformed with their own answers, then closes', async () => {
+    for (const garbage of ['GARBAGE\r\n\r\n', 'POST / HTTP/2.0\r\nHost: localhost\r\n\r\n']) {
+      const client = new RawClient(listener.port);
+      client.socket.write(put + put + garbage);
+      await client.closed;
+      expect(client.received.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 200']);
+    }
+  });
+
+  it('answers the calls before a body with a malformed chunk, then closes', async () => {
+    const client = new RawClient(listener.port);
+    const chunked = put.replace(/content-length: \d+/, 'transfer-encoding: chunked').replace(BODY, 'xyz\r\n');
+    client.socket.write(put + chunked);
+    await client.closed;
+    expect(client.received).toMatch(/^HTTP\/1\.1 200 /);
+    expect(client.received).not.toContain('HTTP/1.1 500');
+    const alone = new RawClient(listener.port);
+    alone.socket.write(chunked);
+    await alone.closed;
+    expect(alone.received).toMatch(/^HTTP\/1\.1 400 /);
+  });
+
   it('survives connections that say nothing or half of something', async () => {
     for (const text of ['', 'P', '\x16', 'PRI * HTTP/2.0\r\n', 'POST / HTT', rawRequest(headers, BODY).slice(0, -5)]) {
       const client = new RawClient(listener.port);

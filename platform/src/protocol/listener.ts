@@ -16,11 +16,11 @@ import { type LocalRoute, LocalServer } from './pipeline/local-routes.ts';
 import { OperationRunner } from './pipeline/operation-runner.ts';
 import { ServiceTable } from './pipeline/service-table.ts';
 import { type AnyResponse, Exchange, type ExchangeContext } from './transport/exchange.ts';
-import { createH1, createH2, createTls } from './transport/http-servers.ts';
+import { createH1, createH2, createTls, refuseMalformed } from './transport/http-servers.ts';
 import { OriginRule, type OriginRuleOptions } from './transport/origin-rule.ts';
 import { type BoundAddress, openPorts, type Ports } from './transport/ports.ts';
 import { RequestIds } from './transport/request-ids.ts';
-import type { AnyRequest } from './transport/request-head.ts';
+import { type AnyRequest, isHttp2 } from './transport/request-head.ts';
 import { sniff, type Speech } from './transport/sniffer.ts';
 import { StallWatch } from './transport/stall-watch.ts';
 
@@ -68,6 +68,15 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   return listener;
 }
 
+/** An HTTP/1.1 connection's calls under way. */
+interface Pipelined {
+  callCount: number;
+  /** The newest; its body may not have come whole. */
+  last: AnyRequest;
+  /** Nothing after the calls under way can be read. */
+  isBroken: boolean;
+}
+
 class OnePort implements Listener {
   readonly #options: ListenerOptions;
   readonly #door: FrontDoor;
@@ -77,7 +86,7 @@ class OnePort implements Listener {
   readonly #sockets = new Set<Socket>();
   readonly #sniffing = new Set<Socket>();
   readonly #sessions = new Set<ServerHttp2Session>();
-  readonly #pipelined = new WeakMap<object, { callCount: number }>();
+  readonly #pipelined = new WeakMap<object, Pipelined>();
   readonly #watch: StallWatch;
   #tls: Promise<TlsServer> | undefined;
   #ports: Ports | undefined;
@@ -90,7 +99,7 @@ class OnePort implements Listener {
     this.#watch = new StallWatch(clock);
     this.#context = { limits, watch: this.#watch, clock, isClosing: () => this.#closing !== undefined };
     this.#door = createFrontDoor(options, this.#watch);
-    this.#h1 = createH1(limits, this.#serve);
+    this.#h1 = createH1(limits, this.#serve, this.#onMalformed);
     this.#h2 = createH2(limits, this.#serve, this.#onSession);
   }
 
@@ -211,7 +220,8 @@ class OnePort implements Listener {
 
   readonly #serve = (request: AnyRequest, response: AnyResponse, expectsContinue: boolean): void => {
     const exchange = new Exchange(request, response, this.#context);
-    if (request.httpVersionMajor === 2) void this.#door.serve(exchange, expectsContinue);
+    if (isHttp2(request)) void this.#door.serve(exchange, expectsContinue);
+    else if (request.httpVersionMajor !== 1) this.#onMalformed(new Error('not HTTP/1'), request.socket);
     else void this.#serveH1(exchange, expectsContinue);
   };
 
@@ -220,7 +230,7 @@ class OnePort implements Listener {
     const { socket } = exchange.request;
     let connection = this.#pipelined.get(socket);
     if (connection === undefined) {
-      connection = { callCount: 0 };
+      connection = { callCount: 0, last: exchange.request, isBroken: false };
       this.#pipelined.set(socket, connection);
     }
     if (connection.callCount >= this.#options.limits.pipelinedMax) {
@@ -228,9 +238,23 @@ class OnePort implements Listener {
       return;
     }
     connection.callCount++;
+    connection.last = exchange.request;
     await this.#door.serve(exchange, expectsContinue);
     connection.callCount--;
+    if (connection.isBroken && wholeCalls(connection) === 0) socket.destroySoon();
   }
+
+  /** A refusal must not be taken for the answer to a call before it: those are answered first, and then the connection ends. */
+  readonly #onMalformed = (error: NodeJS.ErrnoException, socket: Socket): void => {
+    const connection = this.#pipelined.get(socket);
+    if (connection === undefined || wholeCalls(connection) === 0) refuseMalformed(error, socket);
+    else connection.isBroken = true;
+  };
+}
+
+/** Calls that have come whole and are not answered yet. */
+function wholeCalls({ callCount, last }: Pipelined): number {
+  return callCount > 0 && !last.complete ? callCount - 1 : callCount;
 }
 
 function createFrontDoor(options: ListenerOptions, watch: StallWatch): FrontDoor {

@@ -66,10 +66,13 @@ export function headAttacks(subject: Subject): AttackKind[] {
       6,
       types('MissingAuthenticationTokenException', 'IncompleteSignatureException', 'InvalidSignatureException'),
       (random) => ({
-        headers: { authorization: random.chance(0.2) ? authorization : undefined },
+        headers: { authorization: undefined },
         path: `/?${garbledQuery(random)}`,
       }),
     ),
+    kind('a signature in the query and in the head', 1, types('InvalidSignatureException'), () => ({
+      path: '/?X-Amz-Algorithm=AWS4-HMAC-SHA256',
+    })),
     kind('another method', 3, refused, (random) => ({
       method: random.pick(['GET', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'TRACE', 'PROPFIND']),
       headers: { origin: undefined },

@@ -7,6 +7,7 @@ import {
   fields,
   frame,
   frameTypes,
+  headerFrames,
   indexedField,
   opening,
   ping,
@@ -16,6 +17,9 @@ import {
   windowUpdate,
 } from '../http2-frames.ts';
 import { headersOf } from '../request.ts';
+
+/** Of these more could come, and would be waited for. */
+const cut = new Set(['half a preface', 'garbage after the preface']);
 
 /** TLS records and HTTP/2 frames that are wrong, or right and far too many. */
 export function otherProtocols(subject: Subject): AttackKind[] {
@@ -34,7 +38,7 @@ export function otherProtocols(subject: Subject): AttackKind[] {
       expects,
       isTls: speech === 'HTTP/2' && random.chance(0.2),
       keepsConnection: false,
-      isCut: speech === 'bytes' || name === 'half a preface',
+      isCut: speech === 'bytes' || cut.has(name),
     }),
   });
   const h2 = (
@@ -80,6 +84,16 @@ export function otherProtocols(subject: Subject): AttackKind[] {
     ),
     h2('fields that must not be', 5, (random) =>
       all(start(1, endHeaders, Buffer.concat([block, fields(random.pick(wrongFields))])), data(1, put), ping()),
+    ),
+    h2(
+      'fields with line ends in them',
+      3,
+      (random) => {
+        const origin = [['origin', 'http://localhost'], random.pick(leftOutFields)] as const;
+        const asked = Buffer.concat([blockOf(subject, 'DescribeLimits'), fields(origin)]);
+        return all(start(1, endHeaders, asked), data(1, Buffer.from('{}')), ping());
+      },
+      'survived',
     ),
     h2('pseudo-fields that must not be', 4, (random) =>
       all(start(1, endHeaders, fields([...random.pick(wrongPseudo)])), data(1, put), ping()),
@@ -142,7 +156,7 @@ export function otherProtocols(subject: Subject): AttackKind[] {
         ping(),
       ),
     ),
-    h2('header lists too large', 1, (random) => all(...largeHeaders(subject, random), ping())),
+    h2('header lists too large', 1, (random) => all(largeHeaders(subject, random), ping())),
     h2('a header repeated out of the table', 1, () => {
       const bomb = Buffer.concat([block, indexedField('x-bomb', 'a'.repeat(3900)), Buffer.alloc(12_000, 0xbe)]);
       return all(
@@ -258,16 +272,21 @@ const wrongFields: readonly (readonly (readonly [string, string])[])[] = [
   [['transfer-encoding', 'chunked']],
   [['te', 'gzip']],
   [['Upper', 'a']],
-  [['x', 'a\r\nb: c']],
-  [['x', 'a\0']],
-  [['x y', 'a']],
-  [['', 'a']],
   [[':path', '/x']],
   [
     ['content-length', '1'],
     ['content-length', '2'],
   ],
 ];
+
+/** Node's library leaves these out, and serves the request without them. */
+const leftOutFields = [
+  ['x', 'a\r\nb: c'],
+  ['x', 'a\0'],
+  ['x y', 'a'],
+  ['', 'a'],
+  ['access-control-request-headers', 'a\r\nset-cookie: b'],
+] as const;
 
 const wrongPseudo: readonly (readonly (readonly [string, string])[])[] = [
   [],
@@ -332,7 +351,7 @@ const wrongPseudo: readonly (readonly (readonly [string, string])[])[] = [
   ],
 ];
 
-function largeHeaders({ host }: Subject, random: SeededRandom): Buffer[] {
+function largeHeaders({ host }: Subject, random: SeededRandom): Buffer {
   const pseudo = fields([
     [':method', 'POST'],
     [':scheme', 'http'],
@@ -344,14 +363,5 @@ function largeHeaders({ host }: Subject, random: SeededRandom): Buffer[] {
     () => fields(Array.from({ length: 5000 }, (_, index): [string, string] => [`x${index}`, 'aaaaaaaaaaaaaaaa'])),
     () => fields(Array.from({ length: 500 }, (_, index): [string, string] => [`x${index}`, 'a'])),
   ])();
-  const block = Buffer.concat([pseudo, more]);
-  const pieces: Buffer[] = [];
-  for (let at = 0; at < block.length; at += 16_384) {
-    const isLast = at + 16_384 >= block.length;
-    const type = at === 0 ? frameTypes.headers : frameTypes.continuation;
-    pieces.push(
-      frame(type, (isLast ? endHeaders : 0) | (at === 0 ? endStream : 0), 1, block.subarray(at, at + 16_384)),
-    );
-  }
-  return pieces;
+  return headerFrames(1, Buffer.concat([pseudo, more]), endStream);
 }

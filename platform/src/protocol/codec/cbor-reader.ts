@@ -2,6 +2,8 @@ import { isUtf8 } from 'node:buffer';
 import { latin1Slice, utf8Slice } from './native-buffer.ts';
 
 const DEPTH_MAX = 128;
+/** Far more than any request has; without it a body of 16 MiB becomes gigabytes of empty values. */
+const ITEMS_MAX = 250_000;
 const ASCII_LOOP_BYTES_MAX = 64;
 const INDEFINITE = -1;
 
@@ -16,7 +18,8 @@ export class CborError extends Error {
  * Maps with text keys become objects, lists arrays, byte strings views of `bytes` (borrowed, not copied; only indefinite ones are
  * joined), tag 1 over a number a Date of epoch **milliseconds**, integers and floats numbers (beyond 2^53 with a double's
  * precision, so that a range check still sees how large they are), bignums likewise. Everything else is refused: other
- * tags, simple values, keys that are not text, invalid UTF-8, nesting over 128, bytes left over, lengths beyond the end. Nothing is
+ * tags, simple values, keys that are not text, invalid UTF-8, nesting over 128, more than 250,000 items (or pieces of indefinite
+ * strings) in all, bytes left over, lengths beyond the end. Nothing is
  * allocated from a declared length. Where a key is repeated the last one counts, as with JSON.
  *
  * @throws CborError
@@ -29,6 +32,7 @@ class CborReader {
   readonly #bytes: Buffer;
   #at = 0;
   #depth = 0;
+  #itemCount = 0;
 
   constructor(bytes: Buffer) {
     this.#bytes = bytes;
@@ -41,6 +45,7 @@ class CborReader {
   }
 
   #item(initial: number): unknown {
+    this.#count();
     const information = initial & 0x1f;
     switch (initial >> 5) {
       case 0:
@@ -60,6 +65,10 @@ class CborReader {
       default:
         return this.#simple(information);
     }
+  }
+
+  #count(): void {
+    if (++this.#itemCount > ITEMS_MAX) throw new CborError('too many items');
   }
 
   #byte(): number {
@@ -100,6 +109,7 @@ class CborReader {
   #pieces(major: number): Buffer[] {
     const pieces: Buffer[] = [];
     for (let initial = this.#byte(); initial !== 0xff; initial = this.#byte()) {
+      this.#count();
       if (initial >> 5 !== major || (initial & 0x1f) === 31) throw new CborError('a piece of another kind');
       const length = this.#argument(initial & 0x1f);
       const from = this.#skip(length);

@@ -194,12 +194,23 @@ describe('the CBOR reader', () => {
     ['a timestamp of text', 'c16161'],
     ['a timestamp out of range', 'c11bffffffffffffffff'],
     ['a simple value', 'f863'],
+    ['more than 250,000 items', `9a0003d090${'00'.repeat(250_000)}`],
+    ['more than 250,000 pieces of a byte string', `5f${'40'.repeat(250_000)}ff`],
+    ['more than 250,000 pieces of a text', `7f${'60'.repeat(250_000)}ff`],
     ['128 nested lists and one more', `${'81'.repeat(129)}00`],
     ['a million nested lists', `${'81'.repeat(1_000_000)}00`],
     ['a million nested tags', `${'c6'.repeat(1_000_000)}00`],
     ['a million nested timestamps', `${'c1'.repeat(1_000_000)}00`],
   ])('refuses %s', (_what, hex) => {
     expect(() => read(hex)).toThrow(CborError);
+  });
+
+  it('accepts 249,999 and 250,000 items, the list among them', () => {
+    for (const count of [249_998, 249_999]) {
+      const head = Buffer.of(0x9a, 0, 0, 0, 0);
+      head.writeUInt32BE(count, 1);
+      expect(readCbor(Buffer.concat([head, Buffer.alloc(count)]))).toHaveLength(count);
+    }
   });
 
   it('accepts 128 nested lists', () => {
@@ -234,6 +245,15 @@ describe('the CBOR reader', () => {
 });
 
 describe('the JSON reader', () => {
+  it('bounds the values of a large body: commas and opening brackets, just below, at and above', () => {
+    const listOf = (count: number): Buffer => Buffer.from(`[${'0,'.repeat(count - 1)}0]`);
+    for (const count of [249_999, 250_000]) expect(readJson(listOf(count))).toHaveLength(count);
+    expect(() => readJson(listOf(250_001))).toThrow(SyntaxError);
+    expect(() => readJson(Buffer.from(`[${'[],'.repeat(125_000)}0]`))).toThrow(SyntaxError);
+    expect(() => readJson(Buffer.from(`[${'{},'.repeat(125_000)}0]`))).toThrow(SyntaxError);
+    expect(() => readJson(Buffer.from(`{"a":"${'A'.repeat(16 << 20)}"}`))).not.toThrow();
+  });
+
   it('survives 100,000 nested lists and objects', () => {
     expect(() => readJson(Buffer.from(`${'['.repeat(100_000)}${']'.repeat(100_000)}`))).not.toThrow();
     expect(() => readJson(Buffer.from(`${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`))).not.toThrow();

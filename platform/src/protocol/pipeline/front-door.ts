@@ -2,6 +2,7 @@ import { ByteBudget } from '../../kernel/byte-budget.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import { InternalFailure, ServiceUnavailable, WireError } from '../../model/index.ts';
 import type { ByteWriter, Encoded } from '../codec/byte-writer.ts';
+import { readJson } from '../codec/json-reader.ts';
 import { type BodyShares, readBody } from '../transport/body.ts';
 import type { Exchange, FlatHeaders } from '../transport/exchange.ts';
 import type { OriginRule } from '../transport/origin-rule.ts';
@@ -198,7 +199,7 @@ function encodingOf(contentType: string): Encoding | undefined {
 
 function isJsonObject(bytes: Buffer): boolean {
   try {
-    const value: unknown = JSON.parse(bytes.toString('utf8'));
+    const value = readJson(bytes);
     return typeof value === 'object' && value !== null;
   } catch {
     return false; // Any body may come here; what is not JSON is simply not an object.

@@ -58,8 +58,9 @@ export class OperationRunner {
    */
   async run(request: OperationRequest): Promise<MadeAnswer> {
     const { operation, handler, input, call } = this.#admit(request);
-    const bytes = operation.binding.answerBytesMax?.(operation.name, input);
-    const release = bytes === undefined ? undefined : await this.#reserve(bytes, call);
+    const bytes = operation.binding.answerBytesMax?.(operation.name, input) ?? 0;
+    // What needs nothing does not queue behind those that need much.
+    const release = bytes === 0 ? undefined : await this.#reserve(bytes, call);
     try {
       const output: unknown = await handler.call(operation.binding.operations, input, call);
       return { encoded: this.#encode(operation, output, request.encoding), release };

@@ -227,6 +227,21 @@ describe('answers in flight', () => {
     for (const one of both) expect(await one.until(answered)).toContain('200 OK');
   });
 
+  it('that need nothing do not queue behind those that wait for their share', async () => {
+    const gate = new Gate();
+    const answerBytesMax = (operation: string): number => (operation === 'GetRecords' ? 600 : 0);
+    await start({ answersInMakingBytesMax: 1000 }, { getRecords: gate.handler }, { answerBytesMax });
+    client(get);
+    client(get);
+    await gate.reached(1);
+    await settle();
+    expect(await client(rawRequest(put, bodyOf(100))).until(answered)).toContain('200 OK');
+    expect(gate.callCount).toBe(1);
+    gate.letGo();
+    await gate.reached(2);
+    gate.letGo();
+  });
+
   it('are sent only within their budget; a reader that takes nothing is cut and makes room', async () => {
     const clock = new ManualClock();
     await start({ answersInSendingBytesMax: 15_000_000 }, { getRecords: () => records }, { clock });

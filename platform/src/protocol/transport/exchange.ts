@@ -5,7 +5,7 @@ import type { Encoded } from '../codec/byte-writer.ts';
 import { latin1Slice } from '../codec/native-buffer.ts';
 import type { ProtocolLimits } from '../limits.ts';
 import { declaredLength } from './body.ts';
-import { type AnyRequest, RequestHead } from './request-head.ts';
+import { type AnyRequest, isHttp2, RequestHead } from './request-head.ts';
 import type { StallWatch, Watched } from './stall-watch.ts';
 
 export type AnyResponse = ServerResponse | Http2ServerResponse;
@@ -45,7 +45,7 @@ export class Exchange implements Watched {
     this.stallMs = context.limits.writeStallMs;
     this.#response = response;
     this.#context = context;
-    this.#isH2 = request.httpVersionMajor === 2;
+    this.#isH2 = isHttp2(request);
   }
 
   /** The peer has left; an answer would go nowhere. */

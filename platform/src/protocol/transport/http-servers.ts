@@ -10,6 +10,9 @@ import type { AnyRequest } from './request-head.ts';
 /** Takes every request of every server. */
 export type Serve = (request: AnyRequest, response: AnyResponse, expectsContinue: boolean) => void;
 
+/** Takes what is not HTTP/1.1, and headers too long or too slow. */
+export type OnMalformed = (error: NodeJS.ErrnoException, socket: Socket) => void;
+
 /** Where the servers report their HTTP/2 sessions. */
 export type OnSession = (session: ServerHttp2Session) => void;
 
@@ -21,7 +24,7 @@ const FRAME_BYTES_MAX = 64 * 1024;
 const CHECK_INTERVAL_MS_MAX = 2000;
 
 /** An HTTP/1.1 server that is handed its connections. */
-export function createH1(limits: ProtocolLimits, serve: Serve): http.Server {
+export function createH1(limits: ProtocolLimits, serve: Serve, onMalformed: OnMalformed): http.Server {
   const server = http.createServer({
     maxHeaderSize: limits.headerBytesMax,
     headersTimeout: limits.headerTimeoutMs,
@@ -31,7 +34,7 @@ export function createH1(limits: ProtocolLimits, serve: Serve): http.Server {
   });
   server.on('request', (request, response) => serve(request, response, false));
   server.on('checkContinue', (request, response) => serve(request, response, true));
-  server.on('clientError', refuseMalformed);
+  server.on('clientError', (error, socket) => onMalformed(error, socket as Socket));
   // Node starts looking after header time-outs and idle connections when a server listens; this one never does.
   server.emit('listening');
   return server;
@@ -92,7 +95,7 @@ function h2Options(limits: ProtocolLimits): http2.ServerOptions {
 }
 
 /** Answers what is not HTTP, and headers too long or too slow. */
-function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
+export function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable || socket.bytesWritten > 0) {
     socket.destroy();
     return;

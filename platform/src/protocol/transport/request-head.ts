@@ -5,6 +5,11 @@ import type { TLSSocket } from 'node:tls';
 /** A request as Node's HTTP/1.1 and HTTP/2 servers give it; the two differ in little that matters here. */
 export type AnyRequest = IncomingMessage | Http2ServerRequest;
 
+/** By what the request is, not by the version it claims: an HTTP/1.1 connection may say `POST / HTTP/2.0`. */
+export function isHttp2(request: AnyRequest): request is Http2ServerRequest {
+  return 'stream' in request;
+}
+
 /** What stands before a request's body, the same for HTTP/1.1 and HTTP/2. */
 export class RequestHead {
   readonly method: string;

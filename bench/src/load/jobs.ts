@@ -1,0 +1,63 @@
+import type { Address } from './connection.ts';
+
+interface JobBase {
+  readonly address: Address;
+  /** Its CPU time and memory are told with the result. */
+  readonly serverPid: number;
+}
+
+/** Puts in a closed loop for a fixed time. */
+export interface PutJob extends JobBase {
+  readonly kind: 'put';
+  /** Undefined: the server knows no streams (a bare limit). */
+  readonly shards: number | undefined;
+  readonly connections: number;
+  /** 1 takes PutRecord, more takes PutRecords. */
+  readonly recordsPerCall: number;
+  readonly recordBytes: number;
+  readonly warmUpSeconds: number;
+  readonly measureSeconds: number;
+}
+
+/** Puts a number of records as fast as it goes. */
+export interface FillJob extends JobBase {
+  readonly kind: 'fill';
+  readonly streamName: string;
+  /** The stream is made first, unless this is 0. */
+  readonly shards: number;
+  readonly records: number;
+  readonly recordBytes: number;
+  readonly connections: number;
+  readonly secondsMax: number;
+}
+
+/** Reads a stream from end to end, one reader a shard. */
+export interface ReadJob extends JobBase {
+  readonly kind: 'read';
+  readonly streamName: string;
+  readonly secondsMax: number;
+}
+
+/** Times single GetRecords calls of 10,000 records at the head, the middle and the end of one-shard streams. */
+export interface ProbeJob extends JobBase {
+  readonly kind: 'probe';
+  readonly streamNames: readonly string[];
+  readonly rounds: number;
+}
+
+/** Puts at a fixed rate and polls every shard. */
+export interface LatencyJob extends JobBase {
+  readonly kind: 'latency';
+  readonly shards: number;
+  readonly ratePerSecond: number;
+  readonly pollMs: number;
+  readonly measureSeconds: number;
+}
+
+export type Job = PutJob | FillJob | ReadJob | ProbeJob | LatencyJob;
+
+/** Every figure of a result is a plain number, named with its unit. */
+export type Figures = Readonly<Record<string, number>>;
+
+/** What the load process sends back. */
+export type JobAnswer = { readonly figures: Figures } | { readonly error: string };

@@ -1,0 +1,18 @@
+import type { Scenario } from '../scenario.ts';
+import { accept, acceptedStoredBytes } from './accept.ts';
+import { getRecords } from './get-records.ts';
+import { memory } from './memory.ts';
+import { putToGet } from './put-to-get.ts';
+import { puts } from './puts.ts';
+import { startUp } from './start-up.ts';
+
+const single: readonly Scenario[] = [...puts, getRecords, putToGet, startUp, memory];
+
+const all: Scenario = {
+  name: 'all',
+  about: 'every scenario above, with all its targets and 2 GB stored',
+  cells: (options) =>
+    single.flatMap(({ cells }) => cells({ ...options, storedBytes: options.storedBytes || acceptedStoredBytes })),
+};
+
+export const scenarios: readonly Scenario[] = [...single, all, accept];

@@ -1,11 +1,12 @@
 import type { Clock, Timer } from '../kernel/clock.ts';
 import { isDiskFull } from '../kernel/disk.ts';
-import type { AppendEntry, AppendOutcome, Durability } from './engine.ts';
+import type { AppendEntry, AppendOutcome, Durability, RejectReason, StoredBatch } from './engine.ts';
 import { LogFullError, LogReadOnlyError, OutcomeUnknownError } from './errors.ts';
 import { entryHeaderBytes, entryKind, frameHeaderBytes, sealFrame, writeEntry, type FrameEntry } from './frame.ts';
 import type { Journal } from './journal.ts';
 import type { LogState } from './log-state.ts';
-import { readBatchHeader, stampBatch } from './record-batch.ts';
+import { stampBatch } from './record-batch.ts';
+import type { ShardLog } from './shard-log.ts';
 
 export interface CommitterOptions {
   readonly state: LogState;
@@ -33,10 +34,10 @@ interface Waiting {
   readonly entries: readonly FrameEntry[];
   readonly bytes: number;
   /** After the commit is durable, in log order. */
-  readonly publish: () => void;
+  publish(): void;
   /** Certainly not written. */
-  readonly refuse: (reason: 'disk-full' | 'read-only') => void;
-  readonly fail: (error: unknown) => void;
+  refuse(reason: 'disk-full' | 'read-only'): void;
+  fail(error: unknown): void;
 }
 
 /**
@@ -67,30 +68,16 @@ export class Committer {
     if (refusal !== undefined) return Promise.resolve(entries.map(() => ({ kind: 'rejected', reason: refusal })));
     const { state, clock } = this.#options;
     const nowMs = clock.now();
-    const outcomes: AppendOutcome[] = [];
-    const frameEntries: FrameEntry[] = [];
-    for (const { group, shard, batch, recordCount } of entries) {
-      const log = state.shard({ group, shard });
-      if (log === undefined || log.isClosed) {
-        outcomes.push({ kind: 'rejected', reason: log === undefined ? 'absent' : 'closed' });
-        continue;
-      }
-      const timeMs = (log.lastTimeMs = Math.max(log.lastTimeMs, nowMs));
-      const baseOffset = log.assigned;
-      log.assigned += recordCount;
-      stampBatch(batch, baseOffset, timeMs);
-      frameEntries.push({ kind: entryKind.batch, group, shard, payload: batch });
-      outcomes.push({ kind: 'stored', baseOffset, timeMs });
+    const append = new WaitingAppend(state);
+    for (const entry of entries) {
+      const log = state.shard(entry);
+      if (log === undefined || log.isClosed) append.reject(log === undefined ? 'absent' : 'closed');
+      else append.take(log, entry, nowMs);
     }
-    if (frameEntries.length === 0) return Promise.resolve(outcomes);
+    if (append.entries.length === 0) return Promise.resolve(append.outcomes);
     return new Promise((resolve) => {
-      this.#enqueue({
-        entries: frameEntries,
-        bytes: bytesOf(frameEntries),
-        publish: () => resolve(this.#publish(frameEntries, outcomes)),
-        refuse: (reason) => resolve(outcomes.map(() => ({ kind: 'rejected', reason }))),
-        fail: (error) => resolve(outcomes.map(() => ({ kind: 'unknown', cause: new OutcomeUnknownError(error) }))),
-      });
+      append.resolve = resolve;
+      this.#enqueue(append);
     });
   }
 
@@ -229,18 +216,6 @@ export class Committer {
     return true;
   }
 
-  #publish(entries: readonly FrameEntry[], outcomes: AppendOutcome[]): AppendOutcome[] {
-    let at = 0;
-    for (const entry of entries) {
-      while (outcomes[at]?.kind !== 'stored') at++;
-      const header = readBatchHeader(entry.payload, 0);
-      const reason = header && this.#options.state.publish(entry, { ...header, bytes: entry.payload });
-      if (reason !== undefined) outcomes[at] = { kind: 'rejected', reason };
-      at++;
-    }
-    return outcomes;
-  }
-
   /** Refuses `calls` and all that waits behind them, since its offsets follow on theirs; those are given again. */
   #refuse(calls: readonly Waiting[], reason: 'disk-full' | 'read-only'): void {
     const refused = [...calls, ...this.#queue];
@@ -266,6 +241,58 @@ export class Committer {
     const { commit } = this.#options.state;
     if (this.#options.durability !== 'memory') await this.#options.journal.sync();
     this.#durableUpTo = Math.max(this.#durableUpTo, commit);
+  }
+}
+
+/** An append on its way; an object of one shape and no closures, since there is one for each put. */
+class WaitingAppend implements Waiting {
+  readonly entries: FrameEntry[] = [];
+  readonly outcomes: AppendOutcome[] = [];
+  bytes = 0;
+  resolve: (outcomes: AppendOutcome[]) => void = () => undefined;
+  readonly #state: LogState;
+  /** By outcome; undefined where nothing was taken. */
+  readonly #batches: Array<StoredBatch | undefined> = [];
+
+  constructor(state: LogState) {
+    this.#state = state;
+  }
+
+  /** Assigns offset and time. */
+  take(log: ShardLog, { group, shard, batch, recordCount }: AppendEntry, nowMs: number): void {
+    const timeMs = Math.max(log.lastTimeMs, nowMs);
+    const baseOffset = log.assigned;
+    log.lastTimeMs = timeMs;
+    log.assigned += recordCount;
+    stampBatch(batch, baseOffset, timeMs);
+    this.entries.push({ kind: entryKind.batch, group, shard, payload: batch });
+    this.bytes += entryHeaderBytes + batch.length;
+    this.#batches.push({ bytes: batch, baseOffset, recordCount, timeMs });
+    this.outcomes.push({ kind: 'stored', baseOffset, timeMs });
+  }
+
+  reject(reason: RejectReason): void {
+    this.#batches.push(undefined);
+    this.outcomes.push({ kind: 'rejected', reason });
+  }
+
+  publish(): void {
+    let entryAt = 0;
+    for (let i = 0; i < this.outcomes.length; i++) {
+      const batch = this.#batches[i];
+      if (batch === undefined) continue;
+      const reason = this.#state.publish(this.entries[entryAt++] as FrameEntry, batch);
+      if (reason !== undefined) this.outcomes[i] = { kind: 'rejected', reason };
+    }
+    this.resolve(this.outcomes);
+  }
+
+  refuse(reason: 'disk-full' | 'read-only'): void {
+    this.resolve(this.outcomes.map(() => ({ kind: 'rejected', reason })));
+  }
+
+  fail(error: unknown): void {
+    this.resolve(this.outcomes.map(() => ({ kind: 'unknown', cause: new OutcomeUnknownError(error) })));
   }
 }
 

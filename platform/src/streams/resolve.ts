@@ -32,8 +32,10 @@ export function parseStreamArn(arn: string): StreamArn | undefined {
  */
 export function resolveStream(context: StreamsContext, reference: StreamReference, caller: Caller): Stream {
   const { StreamName: name, StreamARN: arn, StreamId: id } = reference;
+  if (name !== undefined && arn === undefined && id === undefined) return resolveByName(context, name, caller);
   if (name === undefined && arn === undefined) return resolveById(context, id, caller);
-  const wanted = arn === undefined ? { ...caller, name: name as string } : ownedArn(arn, caller);
+  const { account, region } = caller;
+  const wanted = arn === undefined ? { account, region, name: name as string } : ownedArn(arn, caller);
   if (name !== undefined && name !== wanted.name) {
     throw new InvalidArgumentException(`StreamName ${name} does not match StreamARN ${arn}.`);
   }
@@ -71,6 +73,13 @@ export function countCall(context: StreamsContext, limit: RateLimitName, by: Cal
   if (context.throttle.take([{ limit, of, amount: 1 }])) return;
   const whom = isStream ? `stream ${by.record.name} under account ${by.record.account}` : `account ${by.account}`;
   throw controlRateExceeded(whom);
+}
+
+/** The common way, and the shortest: it is gone for each put. */
+function resolveByName(context: StreamsContext, name: string, caller: Caller): Stream {
+  const stream = context.domain.find(caller, name);
+  if (stream === undefined) throw streamNotFound({ name, account: caller.account });
+  return stream;
 }
 
 function resolveById(context: StreamsContext, id: string | undefined, caller: Caller): Stream {

@@ -38,7 +38,7 @@ const REGION = /^[a-zA-Z0-9-]{1,64}$/;
  *
  * @throws MissingAuthenticationTokenException | InvalidSignatureException | IncompleteSignatureException
  */
-export function parseAuthorization(head: RequestHead): Authorization {
+export function parseAuthorization(head: RequestHead, credentials: CredentialCache): Authorization {
   const header = head.header('authorization');
   const query = head.query.includes('X-Amz-') ? new URLSearchParams(head.query) : undefined;
   const isQuery = query?.has('X-Amz-Algorithm') === true;
@@ -48,13 +48,13 @@ export function parseAuthorization(head: RequestHead): Authorization {
         "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header.",
       );
     }
-    return fromHeader(header, head);
+    return fromHeader(header, head, credentials);
   }
   if (!isQuery) throw new MissingAuthenticationTokenException();
-  return fromQuery(query);
+  return fromQuery(query, credentials);
 }
 
-function fromHeader(header: string, head: RequestHead): Authorization {
+function fromHeader(header: string, head: RequestHead, credentials: CredentialCache): Authorization {
   const credential = headerPart(header, 'Credential=');
   const signature = headerPart(header, 'Signature=');
   const signedHeaders = headerPart(header, 'SignedHeaders=');
@@ -67,7 +67,7 @@ function fromHeader(header: string, head: RequestHead): Authorization {
     if (!date) missing += "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ";
     throw new IncompleteSignatureException(`${missing}Authorization=${header}`);
   }
-  return { form: 'header', ...credentialOf(credential), signedHeaders, signature, date, expires: undefined };
+  return { form: 'header', ...credentials.parse(credential), signedHeaders, signature, date, expires: undefined };
 }
 
 /** `AWS4-HMAC-SHA256 Name=value, Name=value`, parted by commas, blanks or both. Source: recorded, reference §1.5. */
@@ -84,7 +84,7 @@ function headerPart(header: string, name: string): string | undefined {
   return undefined;
 }
 
-function fromQuery(query: URLSearchParams): Authorization {
+function fromQuery(query: URLSearchParams, credentials: CredentialCache): Authorization {
   let missing = '';
   for (const part of QUERY_PARTS) {
     if (!query.get(part)) missing += `AWS query-string parameters must include '${part}'. `;
@@ -92,7 +92,7 @@ function fromQuery(query: URLSearchParams): Authorization {
   if (missing !== '') throw new IncompleteSignatureException(`${missing}Re-examine the query-string parameters.`);
   return {
     form: 'query',
-    ...credentialOf(query.get('X-Amz-Credential') as string),
+    ...credentials.parse(query.get('X-Amz-Credential') as string),
     signedHeaders: query.get('X-Amz-SignedHeaders') as string,
     signature: query.get('X-Amz-Signature') as string,
     date: query.get('X-Amz-Date') as string,
@@ -100,9 +100,29 @@ function fromQuery(query: URLSearchParams): Authorization {
   };
 }
 
+/** Scopes kept parsed: a client sends the same one all day. */
+const SCOPES_MAX = 1000;
+const CREDENTIAL_CHARS_MAX = 256;
+
+/** Parses credentials, each that comes again once. */
+export class CredentialCache {
+  readonly #known = new Map<string, Scope>();
+
+  /** @throws IncompleteSignatureException | InvalidSignatureException */
+  parse(credential: string): Scope {
+    const known = this.#known.get(credential);
+    if (known !== undefined) return known;
+    const scope = parseCredential(credential);
+    if (credential.length > CREDENTIAL_CHARS_MAX) return scope;
+    if (this.#known.size >= SCOPES_MAX) this.#known.clear();
+    this.#known.set(credential, scope);
+    return scope;
+  }
+}
+
 type Scope = Pick<Authorization, 'accessKeyId' | 'scopeDate' | 'region' | 'service' | 'terminator'>;
 
-function credentialOf(credential: string): Scope {
+function parseCredential(credential: string): Scope {
   const [accessKeyId, scopeDate, region, service, terminator, ...rest] = credential.split('/');
   if (!accessKeyId || !scopeDate || !region || !service || !terminator || rest.length > 0) {
     throw new IncompleteSignatureException(

@@ -1,6 +1,6 @@
 import type { Logger } from '../../kernel/logger.ts';
 import { WireError } from '../../model/index.ts';
-import { parseAuthorization } from '../auth/authorization.ts';
+import { CredentialCache, parseAuthorization } from '../auth/authorization.ts';
 import { hasBasicCredential } from '../auth/basic-access.ts';
 import type { Credentials, SignatureVerifier } from '../auth/verifier.ts';
 import type { Exchange } from '../transport/exchange.ts';
@@ -45,6 +45,7 @@ export const refusedAnswer = (reason: string): LocalAnswer => json(403, reason);
 /** Serves everything under `/_millrace/`. */
 export class LocalServer {
   readonly #parts: LocalServerParts;
+  readonly #known = new CredentialCache();
 
   constructor(parts: LocalServerParts) {
     this.#parts = parts;
@@ -76,7 +77,7 @@ export class LocalServer {
     if (access === undefined) return true;
     if (hasBasicCredential(head.header('authorization') ?? '', access.credentials)) return true;
     try {
-      const authorization = parseAuthorization(head);
+      const authorization = parseAuthorization(head, this.#known);
       access.verifier.verify(head, authorization, EMPTY, authorization.service);
       return true;
     } catch (error) {

@@ -1,6 +1,6 @@
 import type { ByteBudget, Release } from '../../kernel/byte-budget.ts';
 import { SerializationException, UnknownOperationException } from '../../model/index.ts';
-import { parseAuthorization } from '../auth/authorization.ts';
+import { CredentialCache, parseAuthorization } from '../auth/authorization.ts';
 import type { SignatureVerifier } from '../auth/verifier.ts';
 import { type Handler, ServedCall } from '../call.ts';
 import type { ByteWriter, Encoded } from '../codec/byte-writer.ts';
@@ -47,6 +47,7 @@ const EMPTY: Encoded = { chunks: [], bytes: 0 };
 /** From a body to an encoded answer: target, body, authentication, types, constraints, handler. Order: reference §1.5. */
 export class OperationRunner {
   readonly #parts: RunnerParts;
+  readonly #credentials = new CredentialCache();
 
   constructor(parts: RunnerParts) {
     this.#parts = parts;
@@ -84,7 +85,7 @@ export class OperationRunner {
     }
     const value = parseBody(body, request.encoding);
     if (operation === undefined) throw new UnknownOperationException();
-    const authorization = parseAuthorization(head);
+    const authorization = parseAuthorization(head, this.#credentials);
     const { accessKeyId, region } = authorization;
     const account =
       this.#parts.verifier?.verify(head, authorization, body, operation.service.name) ??

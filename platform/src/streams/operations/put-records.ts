@@ -19,9 +19,8 @@ import type { Caller, StreamsContext } from '../context.ts';
 import { refuseDryRun } from '../dry-run.ts';
 import { sizes } from '../limits.ts';
 import { resolveForData } from '../resolve.ts';
-import { originOf } from '../shard/describe.ts';
 import { hashOfPartitionKey, parseHashKey } from '../shard/hash-key.ts';
-import { formatSequenceNumber, parseSequenceNumber, SequenceWriter } from '../shard/sequence-number.ts';
+import { parseSequenceNumber, type SequenceWriter } from '../shard/sequence-number.ts';
 import { formatShardId } from '../shard/shard-id.ts';
 import type { Shard, Stream } from '../state/stream.ts';
 import { rateExceeded, rejectedPut, streamNotFound, unknownPut } from '../wire-errors.ts';
@@ -58,7 +57,7 @@ export async function putRecord(
   const { incarnation: group } = stream.record;
   const [outcome] = await context.log.append([{ group, shard: shard.number, batch: builder.finish(), recordCount: 1 }]);
   if (outcome?.kind === 'stored') {
-    const SequenceNumber = formatSequenceNumber(originOf(shard), outcome.baseOffset);
+    const SequenceNumber = stream.sequenceNumbers(shard).at(outcome.baseOffset);
     return { ShardId: formatShardId(shard.number), SequenceNumber };
   }
   if (outcome?.kind !== 'rejected') throw unknownPut();
@@ -204,7 +203,7 @@ class ShardAnswer {
     this.#stream = stream;
     this.#shard = shard;
     this.#shardId = formatShardId(shard.number);
-    this.#numbers = new SequenceWriter(originOf(shard));
+    this.#numbers = stream.sequenceNumbers(shard);
     this.#offset = offset;
     this.#failure = failure;
   }

@@ -1,5 +1,6 @@
 import type { StreamMode } from '../../model/index.ts';
 import type { HashKey } from '../shard/hash-key.ts';
+import { SequenceWriter } from '../shard/sequence-number.ts';
 
 /** One shard as the catalog keeps it; plain data, part of the snapshot. */
 export interface Shard {
@@ -72,6 +73,7 @@ export class Stream {
   readonly arn: string;
   readonly routes: ShardRoutes;
   readonly #shards: Map<number, Shard>;
+  readonly #writers = new Map<number, SequenceWriter>();
   #horizonMs = 0;
 
   constructor(record: StreamRecord) {
@@ -79,6 +81,16 @@ export class Stream {
     this.arn = streamArn(record, record.name);
     this.routes = new ShardRoutes(record.shards);
     this.#shards = new Map(record.shards.map((each) => [each.number, each]));
+  }
+
+  /** Writes the sequence numbers of a shard; kept, since numbers in a row are much cheaper to write than single ones. */
+  sequenceNumbers(shard: Shard): SequenceWriter {
+    let writer = this.#writers.get(shard.number);
+    if (writer === undefined) {
+      writer = new SequenceWriter({ shard: shard.number, createdSecond: shard.createdSecond });
+      this.#writers.set(shard.number, writer);
+    }
+    return writer;
   }
 
   shard(number: number): Shard | undefined {

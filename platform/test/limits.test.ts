@@ -174,3 +174,15 @@ test('account quotas: shards, on-demand streams, streams in creation', async () 
   await slow.streams.createStream({ StreamName: 's5', ShardCount: 1 }, caller);
   await slow.close();
 });
+
+test('shards of an account are bounded also where no quota is set', async () => {
+  const { streams, close } = await startStreams();
+  const create = (StreamName: string, ShardCount: number) => streams.createStream({ StreamName, ShardCount }, caller);
+  for (const count of [20_001, 2 ** 31 - 1]) {
+    await expect(create('huge', count)).rejects.toMatchObject({ code: 'LimitExceededException' });
+  }
+  await create('large', 20_000);
+  await expect(create('one', 1)).rejects.toMatchObject({ code: 'LimitExceededException' });
+  expect(await streams.describeLimits({}, caller)).toMatchObject({ ShardLimit: 20_000, OpenShardCount: 20_000 });
+  await close();
+});

@@ -1,6 +1,7 @@
 import { PutRecordsCommand, type KinesisClient, type PutRecordsRequestEntry } from '@aws-sdk/client-kinesis';
 import { createInterface } from 'node:readline';
-import { sleep, systemClock } from '../kernel/clock.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { systemClock } from '../kernel/clock.ts';
 import { clientFlags, connect } from './client.ts';
 import { clientFlagsHelp, columns } from './help.ts';
 import { parseCommand, UsageError } from './usage.ts';
@@ -102,7 +103,7 @@ class Sender {
       if (failed.length > 0) {
         const why = Records.find((each) => each.ErrorCode !== undefined);
         if (attempt === attemptsMax) throw new Error(`${failed.length} records were refused: ${why?.ErrorMessage}`);
-        await sleep(systemClock, Math.min(100 * 2 ** attempt, 2000));
+        await sleep(Math.min(100 * 2 ** attempt, 2000));
       }
       rest = failed;
     }

@@ -7,7 +7,8 @@ import {
   type _Record as KinesisRecord,
 } from '@aws-sdk/client-kinesis';
 import { once } from 'node:events';
-import { sleep, systemClock } from '../kernel/clock.ts';
+// Not the kernel's clock: its timers let the process end, and tail is there to wait.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { clientFlags, connect, listShards } from './client.ts';
 import { clientFlagsHelp, columns } from './help.ts';
 import { parseCommand, UsageError } from './usage.ts';
@@ -68,7 +69,7 @@ async function readShard(reader: ShardReader, format: Format, follows: boolean):
     }
     if (!isAtTip) continue;
     if (!follows) return;
-    await sleep(systemClock, pollEveryMs);
+    await sleep(pollEveryMs);
   }
 }
 

@@ -1,5 +1,7 @@
 /** Sizes the service enforces always; what the model does not bound. Source: API reference, "Quotas". */
 export const sizes = {
+  /** Open shards of an account and region where no quota is set: more than that one process can hold is nobody's wish. */
+  accountShardsMax: 20_000,
   /** Records of one PutRecords, keys and data. */
   putRecordsBytesMax: 10_485_760,
   /** Data and keys of one GetRecords answer. */

@@ -70,10 +70,11 @@ function checkQuotas(context: StreamsContext, caller: Caller, mode: string, shar
     );
   }
   const open = streams.reduce((sum, { routes }) => sum + routes.shards.length, 0);
-  if (open + shardCount > limits['account-shards']) {
+  const shardsMax = limits['account-shards'] === Infinity ? sizes.accountShardsMax : limits['account-shards'];
+  if (open + shardCount > shardsMax) {
     throw new LimitExceededException(
       `This request would exceed the shard limit for the account ${caller.account} in ${caller.region}. ` +
-        `Current shard count for the account: ${open}. Limit: ${limits['account-shards']}. ` +
+        `Current shard count for the account: ${open}. Limit: ${shardsMax}. ` +
         `Number of additional shards that would have resulted from this request: ${shardCount}.`,
     );
   }

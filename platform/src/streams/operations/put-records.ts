@@ -33,7 +33,7 @@ interface Entry {
 
 /** One record's place: index in `routes.shards`, size, and whether a rate limit held it back. */
 interface Routed {
-  readonly route: Uint16Array;
+  readonly route: Uint32Array;
   readonly keyBytes: Uint16Array;
   readonly isThrottled: Uint8Array;
 }
@@ -112,7 +112,7 @@ function routeOf(stream: Stream, { PartitionKey, ExplicitHashKey }: Entry): numb
 /** Finds each record's shard and checks what the model does not bound. @throws InvalidArgumentException for the call as a whole */
 function routeEntries(stream: Stream, entries: readonly Entry[]): Routed {
   const routed: Routed = {
-    route: new Uint16Array(entries.length),
+    route: new Uint32Array(entries.length),
     keyBytes: new Uint16Array(entries.length),
     isThrottled: new Uint8Array(entries.length),
   };

@@ -10,7 +10,7 @@ import { latencyLine, mebibytes, residentBytes, resetPeak } from './vitals.ts';
 import { Wire } from './wire.ts';
 
 const bodyBytes = 16 * 2 ** 20 - 64;
-const timesEach = 4;
+const timesEach = 2;
 const answerMsMax = 20_000;
 const smallCallMsMax = 3000;
 

@@ -94,7 +94,8 @@ export async function assault(
         const outcome = await attackOn(wire, attack);
         tally.time(kind.name, performance.now() - startedMs);
         tally.note(kind.name, attack, outcome);
-        if (outcome.answers.at(-1)?.headers?.['connection'] === 'close') wire.close();
+        // What comes late would be taken for the answer to the next.
+        if (outcome.isLate || outcome.answers.at(-1)?.headers?.['connection'] === 'close') wire.close();
       } catch (error) {
         tally.fail(kind.name, `${(error as Error).message}; sent ${excerpt(attack.bytes)}`);
       }

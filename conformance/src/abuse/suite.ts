@@ -20,9 +20,9 @@ import {
 import { floods } from './floods.ts';
 import { goodCall, Heartbeat, readAll, readState, warmUp } from './good-calls.ts';
 import { selfTest } from './self-test.ts';
-import { slowAttacks } from './slow.ts';
+import { heldUp, slowAttacks } from './slow.ts';
 import { Victim } from './victim.ts';
-import { descriptors, latencyLine, mebibytes, residentBytes, settle } from './vitals.ts';
+import { descriptors, latencyLine, mebibytes, residentBytes, isSteady, settle } from './vitals.ts';
 
 const seed = 20_260_101;
 const callMsMax = 1000;
@@ -50,7 +50,8 @@ export async function abuseSuite(target: Target, checks: Checks): Promise<void> 
   try {
     await goodCall(victim.port, 'CreateStream', { StreamName: 'good', ShardCount: 1 });
     const connections = Math.min(connectionsMax, Math.ceil(requests / 50));
-    await floods(victim, checks, { connections, slowMs: isLong ? 60_000 : 10_000, msMax: isLong ? 600_000 : 120_000 });
+    await floods(victim, checks, { connections, slowMs: isLong ? 60_000 : 5000, msMax: isLong ? 600_000 : 120_000 });
+    if (isLong) await heldUp(victim.port, checks);
     checks.record('floods: the server is alive', aliveFailure(victim));
     checks.record('floods: nothing on stderr', stderrFailure(victim.stderr));
   } finally {
@@ -102,7 +103,7 @@ async function underAbuse(
   const state = await readState(port, 'subject');
   const noSockets = descriptors(pid);
   await warmUp(port, requests);
-  await settle(() => false, settleMsMax);
+  await settle(isSteady(pid), settleMsMax);
   const memory = residentBytes(pid);
   const files = { sockets: noSockets.sockets, others: descriptors(pid).others };
   checks.say(
@@ -112,7 +113,7 @@ async function underAbuse(
   const heartbeat = new Heartbeat(port, 500);
   heartbeat.start();
   const startedMs = Date.now();
-  const slow = slowAttacks(port, checks, { each: isLong ? 40 : 10, isLong });
+  const slow = slowAttacks(port, checks, { each: isLong ? 40 : 10, ofUnknownLength: 5, isLong });
   const tally = await assault(port, kinds, { count: requests, seed });
   checks.say(
     `${requests} malformed requests of ${kinds.length} kinds, seed ${seed}: ${((Date.now() - startedMs) / 1000).toFixed(1)} s`,

@@ -1,6 +1,9 @@
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/** Four a second, see `settle`. */
+const steadySamples = 9;
+
 export interface Descriptors {
   readonly sockets: number;
   readonly others: number;
@@ -35,6 +38,17 @@ export function descriptors(pid: number): Descriptors {
 export async function settle(isThere: () => boolean, msMax: number): Promise<void> {
   const endMs = Date.now() + msMax;
   while (!isThere() && Date.now() < endMs) await sleep(250);
+}
+
+/** Whether resident memory has hardly changed since it was asked some times ago. */
+export function isSteady(pid: number): () => boolean {
+  const seen: number[] = [];
+  return () => {
+    seen.push(residentBytes(pid));
+    const then = seen.at(-steadySamples);
+    const now = seen.at(-1) as number;
+    return then !== undefined && Math.abs(now - then) < now / 100;
+  };
 }
 
 export const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;

@@ -141,7 +141,7 @@ export function framingAttacks(subject: Subject): AttackKind[] {
     ),
     kind('very many requests ahead of their answers', 0.3, either, () =>
       Buffer.concat(
-        Array<Buffer>(3000).fill(
+        Array<Buffer>(1200).fill(
           http1Bytes(subject, { operation: 'PutRecord', encoding: 'json', body: Buffer.from('{') }),
         ),
       ),

@@ -15,12 +15,14 @@ import { FrontDoor } from './pipeline/front-door.ts';
 import { type LocalRoute, LocalServer } from './pipeline/local-routes.ts';
 import { OperationRunner } from './pipeline/operation-runner.ts';
 import { ServiceTable } from './pipeline/service-table.ts';
-import { type AnyResponse, Exchange, type ExchangeContext } from './transport/exchange.ts';
+import { FastConnection, type FastPath } from './transport/fast-path/connection.ts';
+import { HttpDate } from './transport/http-date.ts';
 import { createH1, createH2, createTls, refuseMalformed } from './transport/http-servers.ts';
+import { NodeExchange, type NodeResponse } from './transport/node-exchange.ts';
 import { OriginRule, type OriginRuleOptions } from './transport/origin-rule.ts';
 import { type BoundAddress, openPorts, type Ports } from './transport/ports.ts';
 import { RequestIds } from './transport/request-ids.ts';
-import { type AnyRequest, isHttp2 } from './transport/request-head.ts';
+import { isHttp2, type NodeRequest } from './transport/request-head.ts';
 import { sniff, type Speech } from './transport/sniffer.ts';
 import { StallWatch } from './transport/stall-watch.ts';
 
@@ -72,7 +74,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
 interface Pipelined {
   callCount: number;
   /** The newest; its body may not have come whole. */
-  last: AnyRequest;
+  last: NodeRequest;
   /** Nothing after the calls under way can be read. */
   isBroken: boolean;
 }
@@ -80,7 +82,7 @@ interface Pipelined {
 class OnePort implements Listener {
   readonly #options: ListenerOptions;
   readonly #door: FrontDoor;
-  readonly #context: ExchangeContext;
+  readonly #path: FastPath;
   readonly #h1: http.Server;
   readonly #h2: Http2Server;
   readonly #sockets = new Set<Socket>();
@@ -97,8 +99,19 @@ class OnePort implements Listener {
     this.#options = options;
     const { limits, clock } = options;
     this.#watch = new StallWatch(clock);
-    this.#context = { limits, watch: this.#watch, clock, isClosing: () => this.#closing !== undefined };
     this.#door = createFrontDoor(options, this.#watch);
+    this.#path = {
+      limits,
+      watch: this.#watch,
+      clock,
+      fast: { headerBytesMax: limits.headerBytesMax, requestBytesMax: limits.smallBodyBytesMax },
+      date: new HttpDate(clock),
+      keepAlive: `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(limits.idleTimeoutMs / 1000)}\r\n`,
+      connections: new Set(),
+      isClosing: () => this.#closing !== undefined,
+      serve: (exchange) => this.#door.serve(exchange),
+      handOver: this.#handOver,
+    };
     this.#h1 = createH1(limits, this.#serve, this.#onMalformed);
     this.#h2 = createH2(limits, this.#serve, this.#onSession);
   }
@@ -130,6 +143,7 @@ class OnePort implements Listener {
     this.#ports?.close();
     for (const socket of this.#sniffing) socket.destroy();
     for (const session of this.#sessions) session.close();
+    for (const connection of this.#path.connections) connection.closeIdle();
     this.#h1.closeIdleConnections();
     const deadline = this.#options.clock.after(graceMs, () => {
       for (const socket of this.#sockets) socket.destroy();
@@ -166,8 +180,7 @@ class OnePort implements Listener {
     }
     switch (speech) {
       case 'h1':
-        this.#h1.emit('connection', socket);
-        socket.resume(); // HTTP/1.1 hangs without it; HTTP/2 and TLS would lose the bytes put back.
+        new FastConnection(socket, this.#path).open();
         break;
       case 'h2':
         this.#h2.emit('connection', socket);
@@ -206,10 +219,12 @@ class OnePort implements Listener {
       // Node's HTTP/2 refuses a decrypted connection on which nothing was agreed.
       (socket as TLSSocket).alpnProtocol = 'h2';
       this.#h2.emit('connection', socket);
-    } else {
-      this.#h1.emit('connection', socket);
-      socket.resume();
-    }
+    } else new FastConnection(socket, this.#path).open();
+  };
+
+  readonly #handOver = (socket: Socket): void => {
+    this.#h1.emit('connection', socket);
+    socket.resume(); // HTTP/1.1 hangs without it.
   };
 
   readonly #onSession = (session: ServerHttp2Session): void => {
@@ -218,15 +233,15 @@ class OnePort implements Listener {
     if (this.#closing !== undefined) session.close();
   };
 
-  readonly #serve = (request: AnyRequest, response: AnyResponse, expectsContinue: boolean): void => {
-    const exchange = new Exchange(request, response, this.#context);
-    if (isHttp2(request)) void this.#door.serve(exchange, expectsContinue);
+  readonly #serve = (request: NodeRequest, response: NodeResponse, expectsContinue: boolean): void => {
+    const exchange = new NodeExchange(request, response, this.#path, expectsContinue);
+    if (isHttp2(request)) void this.#door.serve(exchange);
     else if (request.httpVersionMajor !== 1) this.#onMalformed(new Error('not HTTP/1'), request.socket);
-    else void this.#serveH1(exchange, expectsContinue);
+    else void this.#serveH1(exchange);
   };
 
   /** HTTP/2 bounds the streams of a connection by itself; HTTP/1.1 lets a peer send any number of requests ahead. */
-  async #serveH1(exchange: Exchange, expectsContinue: boolean): Promise<void> {
+  async #serveH1(exchange: NodeExchange): Promise<void> {
     const { socket } = exchange.request;
     let connection = this.#pipelined.get(socket);
     if (connection === undefined) {
@@ -239,7 +254,7 @@ class OnePort implements Listener {
     }
     connection.callCount++;
     connection.last = exchange.request;
-    await this.#door.serve(exchange, expectsContinue);
+    await this.#door.serve(exchange);
     connection.callCount--;
     if (connection.isBroken && wholeCalls(connection) === 0) socket.destroySoon();
   }

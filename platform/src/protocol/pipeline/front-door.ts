@@ -3,7 +3,7 @@ import type { Logger } from '../../kernel/logger.ts';
 import { InternalFailure, ServiceUnavailable, WireError } from '../../model/index.ts';
 import type { ByteWriter, Encoded } from '../codec/byte-writer.ts';
 import { readJson } from '../codec/json-reader.ts';
-import { type BodyShares, readBody } from '../transport/body.ts';
+import type { BodyOutcome, BodyShares, ReadBody } from '../transport/body.ts';
 import type { Exchange, FlatHeaders } from '../transport/exchange.ts';
 import type { OriginRule } from '../transport/origin-rule.ts';
 import type { RequestIds } from '../transport/request-ids.ts';
@@ -46,10 +46,10 @@ export class FrontDoor {
   }
 
   /** Serves one request to its end; never rejects. */
-  async serve(exchange: Exchange, expectsContinue: boolean): Promise<void> {
+  async serve(exchange: Exchange): Promise<void> {
     this.#callCount++;
     try {
-      await this.#route(exchange, expectsContinue);
+      await this.#route(exchange);
     } catch (error) {
       this.#parts.logger.error({ error }, 'a request could not be answered');
       exchange.abandon();
@@ -58,20 +58,17 @@ export class FrontDoor {
     }
   }
 
-  async #route(exchange: Exchange, expectsContinue: boolean): Promise<void> {
+  #route(exchange: Exchange): Promise<void> | undefined {
     const { head } = exchange;
     const refusal = this.#parts.originRule.refusal(head);
     if (refusal !== undefined) {
       const { contentType, body } = refusedAnswer(refusal);
-      await exchange.answerUnread(403, ['Content-Type', contentType], Buffer.from(body));
-    } else if (head.path.startsWith(LOCAL_PREFIX)) {
-      await this.#parts.local.serve(exchange);
-    } else {
-      await this.#serveApi(exchange, expectsContinue);
+      return exchange.answerUnread(403, ['Content-Type', contentType], Buffer.from(body));
     }
+    return head.path.startsWith(LOCAL_PREFIX) ? this.#parts.local.serve(exchange) : this.#serveApi(exchange);
   }
 
-  async #serveApi(exchange: Exchange, expectsContinue: boolean): Promise<void> {
+  #serveApi(exchange: Exchange): Promise<void> | undefined {
     const { head } = exchange;
     const { ids, shares } = this.#parts;
     const requestId = ids.next();
@@ -81,12 +78,21 @@ export class FrontDoor {
     if (isPreflight(head)) return exchange.answerUnread(200, headers, EMPTY);
     if (head.method !== 'POST') return exchange.answerUnread(403, headers, accessDeniedXml);
     if (this.#callCount > shares.limits.callsMax) return this.#answerBusy(exchange, headers);
-    const outcome = await readBody(exchange.request, shares, () => {
-      if (expectsContinue) exchange.sendContinue();
-    });
+    const outcome = exchange.readBody(shares);
+    if (!(outcome instanceof Promise)) return this.#afterBody(exchange, headers, requestId, outcome);
+    return outcome.then((read) => this.#afterBody(exchange, headers, requestId, read));
+  }
+
+  #afterBody(
+    exchange: Exchange,
+    headers: FlatHeaders,
+    requestId: string,
+    outcome: BodyOutcome,
+  ): Promise<void> | undefined {
     switch (outcome.kind) {
       case 'gone':
-        return exchange.abandon();
+        exchange.abandon();
+        return undefined;
       case 'busy':
         return this.#answerBusy(exchange, headers);
       case 'too-large':
@@ -104,21 +110,15 @@ export class FrontDoor {
     return exchange.answerUnread(error.status, headers, Buffer.concat(chunks));
   }
 
-  async #serveBody(
-    exchange: Exchange,
-    headers: FlatHeaders,
-    requestId: string,
-    body: { bytes: Buffer | undefined; readonly release: () => void },
-  ): Promise<void> {
+  async #serveBody(exchange: Exchange, headers: FlatHeaders, requestId: string, body: ReadBody): Promise<void> {
     const contentType = contentTypeOf(exchange);
     const encoding = encodingOf(contentType);
     if (encoding === undefined) {
-      const { bytes } = body;
       body.release();
-      return this.#answerOtherType(exchange, headers, contentType, bytes as Buffer);
+      return this.#answerOtherType(exchange, headers, contentType, body.bytes as Buffer);
     }
     const request: OperationRequest = { exchange, requestId, encoding, body: body.bytes };
-    body.bytes = undefined;
+    body.bytes = undefined; // A large body must not live as long as its call.
     let made: MadeAnswer;
     let status = 200;
     try {

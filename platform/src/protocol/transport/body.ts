@@ -1,6 +1,7 @@
+import type { Readable } from 'node:stream';
 import type { ByteBudget, Release } from '../../kernel/byte-budget.ts';
 import type { ProtocolLimits } from '../limits.ts';
-import type { AnyRequest } from './request-head.ts';
+import type { NodeRequest } from './request-head.ts';
 import type { StallWatch, Watched } from './stall-watch.ts';
 
 /** What the bodies of all connections share. */
@@ -11,9 +12,17 @@ export interface BodyShares {
   readonly watch: StallWatch;
 }
 
-/** A body in memory, counted until `release` is called. `'gone'`: the peer left or was cut; there is nobody to answer. */
+/** A body in memory, counted until `release` is called. */
+export interface ReadBody {
+  readonly kind: 'body';
+  /** Whoever takes them may let go of them here. */
+  bytes: Buffer | undefined;
+  readonly release: Release;
+}
+
+/** `'gone'`: the peer left or was cut; there is nobody to answer. */
 export type BodyOutcome =
-  | { readonly kind: 'body'; readonly bytes: Buffer; readonly release: Release }
+  | ReadBody
   | { readonly kind: 'too-large' }
   | { readonly kind: 'busy' }
   | { readonly kind: 'gone' };
@@ -24,8 +33,11 @@ const TOO_LARGE: BodyOutcome = { kind: 'too-large' };
 const BUSY: BodyOutcome = { kind: 'busy' };
 const GONE: BodyOutcome = { kind: 'gone' };
 
+/** A body of no bytes. */
+export const noBody = (): ReadBody => ({ kind: 'body', bytes: EMPTY, release: noRelease });
+
 /** Length a request declares; `undefined` when its body comes in chunks of unknown number. */
-export function declaredLength(request: AnyRequest): number | undefined {
+export function declaredLength(request: NodeRequest): number | undefined {
   const text = request.headers['content-length'];
   if (text !== undefined) return Number(text);
   if ('stream' in request) return request.stream.endAfterHeaders ? 0 : undefined;
@@ -38,12 +50,12 @@ export function declaredLength(request: AnyRequest): number | undefined {
  *
  * @param isReady   called when the body may come, e.g. to answer `Expect: 100-continue`
  */
-export async function readBody(request: AnyRequest, shares: BodyShares, isReady: () => void): Promise<BodyOutcome> {
+export async function readBody(request: NodeRequest, shares: BodyShares, isReady: () => void): Promise<BodyOutcome> {
   const { limits } = shares;
   const length = declaredLength(request);
   if (length === 0) {
     request.resume();
-    return { kind: 'body', bytes: EMPTY, release: noRelease };
+    return noBody();
   }
   if (length !== undefined && !(length <= limits.bodyBytesMax)) return TOO_LARGE;
   const budget = length !== undefined && length <= limits.smallBodyBytesMax ? shares.small : shares.large;
@@ -65,15 +77,20 @@ export async function readBody(request: AnyRequest, shares: BodyShares, isReady:
  * A body that came in one packet with its headers, as most do: Node's parser has buffered it one microtask after it has announced the
  * request (though not yet marked it as complete), so it can be had without listeners and without a watch.
  */
-async function takeWhole(request: AnyRequest, length: number): Promise<Buffer | undefined> {
+async function takeWhole(request: NodeRequest, length: number): Promise<Buffer | undefined> {
   await Promise.resolve();
   if (request.readableLength !== length) return undefined;
   return (request.read() as Buffer | null) ?? undefined;
 }
 
-/** Gives up when the peer leaves (seen on the connection; the request itself is not being read) or the wait is too long. */
-async function waitForShare(
-  request: AnyRequest,
+/**
+ * Waits for a share of `budget`. Gives up when the peer leaves (seen on the connection; the request itself is not being read) or the wait
+ * is too long.
+ *
+ * @param peer   the request or its connection
+ */
+export async function waitForShare(
+  peer: Readable,
   budget: ByteBudget,
   bytes: number,
   { limits, watch }: BodyShares,
@@ -86,8 +103,8 @@ async function waitForShare(
     totalMs: limits.bodyWaitMs,
     cut: () => abort.abort(BUSY),
   };
-  if (request.destroyed) return GONE;
-  request.once('close', leave);
+  if (peer.destroyed) return GONE;
+  peer.once('close', leave);
   watch.add(watched);
   try {
     return await budget.take(bytes, abort.signal);
@@ -95,7 +112,7 @@ async function waitForShare(
     return abort.signal.reason as BodyOutcome; // The budget rejects with the reason of the signal, and with nothing else.
   } finally {
     watch.remove(watched);
-    request.off('close', leave);
+    peer.off('close', leave);
   }
 }
 
@@ -104,14 +121,14 @@ class Collector implements Watched {
   progress = 0;
   readonly stallMs: number;
   readonly totalMs: number;
-  readonly #request: AnyRequest;
+  readonly #request: NodeRequest;
   readonly #length: number | undefined;
   readonly #bytesMax: number;
   readonly #chunks: Buffer[] = [];
   #whole: Buffer | undefined;
   #finish!: (outcome: Buffer | BodyOutcome) => void;
 
-  constructor(request: AnyRequest, length: number | undefined, limits: ProtocolLimits) {
+  constructor(request: NodeRequest, length: number | undefined, limits: ProtocolLimits) {
     this.#request = request;
     this.#length = length;
     this.#bytesMax = limits.bodyBytesMax;

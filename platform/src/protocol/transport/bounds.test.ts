@@ -193,7 +193,7 @@ describe('bodies in flight', () => {
     const stopped = client(rawRequest({ ...put, 'content-length': '100' }, '{'));
     const slow = client(rawRequest({ ...put, 'content-length': '100' }, '{'));
     await settle();
-    for (let second = 0; second < 7; second++) {
+    for (let second = 0; second < 9; second++) {
       slow.socket.write(' ');
       await settle();
       clock.advance(1000);

@@ -4,11 +4,11 @@ import type { Socket } from 'node:net';
 import tls, { type TLSSocket } from 'node:tls';
 import type { Certificate } from '../certificate.ts';
 import type { ProtocolLimits } from '../limits.ts';
-import type { AnyResponse } from './exchange.ts';
-import type { AnyRequest } from './request-head.ts';
+import type { NodeResponse } from './node-exchange.ts';
+import type { NodeRequest } from './request-head.ts';
 
 /** Takes every request of every server. */
-export type Serve = (request: AnyRequest, response: AnyResponse, expectsContinue: boolean) => void;
+export type Serve = (request: NodeRequest, response: NodeResponse, expectsContinue: boolean) => void;
 
 /** Takes what is not HTTP/1.1, and headers too long or too slow. */
 export type OnMalformed = (error: NodeJS.ErrnoException, socket: Socket) => void;

@@ -10,7 +10,7 @@ import { Wire } from './wire.ts';
 
 const recordsOfCall = 10;
 const recordBytes = 2 ** 20 - 4;
-export const residentBytesMax: number = 2 ** 30;
+export const residentBytesMax: number = 1e9;
 const smallCallMsMax = 5000;
 const answeredPartMin = 0.99;
 

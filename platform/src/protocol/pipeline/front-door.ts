@@ -188,6 +188,7 @@ export class FrontDoor {
 
 function contentTypeOf(exchange: Exchange): string {
   const header = exchange.head.header('content-type') ?? '';
+  if (header === contentTypes.json) return header;
   const semicolon = header.indexOf(';');
   return (semicolon < 0 ? header : header.slice(0, semicolon)).trim().toLowerCase();
 }

@@ -19,7 +19,7 @@ import type { Caller, StreamsContext } from '../context.ts';
 import { refuseDryRun } from '../dry-run.ts';
 import { sizes } from '../limits.ts';
 import { resolveForData } from '../resolve.ts';
-import { hashOfPartitionKey, parseHashKey } from '../shard/hash-key.ts';
+import { type HashKey, hashPartitionKey, newHashWords, parseHashKey, writeHashWords } from '../shard/hash-key.ts';
 import { parseSequenceNumber, type SequenceWriter } from '../shard/sequence-number.ts';
 import { formatShardId } from '../shard/shard-id.ts';
 import type { Shard, Stream } from '../state/stream.ts';
@@ -99,13 +99,21 @@ function checkSize({ record }: Stream, { Data }: Entry, keyBytes: number): numbe
   );
 }
 
+/** Where the hash key of the record at hand is worked out. */
+const hashKey = newHashWords();
+
 /** Index in `routes.shards` of the shard that the record goes to. @throws InvalidArgumentException */
 function routeOf(stream: Stream, { PartitionKey, ExplicitHashKey }: Entry): number {
-  const hashKey =
-    ExplicitHashKey === undefined ? hashOfPartitionKey(PartitionKey as string) : parseHashKey(ExplicitHashKey);
-  if (hashKey !== undefined) return stream.routes.indexOf(hashKey);
+  if (ExplicitHashKey === undefined) hashPartitionKey(PartitionKey as string, hashKey);
+  else writeHashWords(explicitHashKey(ExplicitHashKey), hashKey);
+  return stream.routes.indexOf(hashKey);
+}
+
+function explicitHashKey(decimal: string): HashKey {
+  const key = parseHashKey(decimal);
+  if (key !== undefined) return key;
   throw new InvalidArgumentException(
-    `Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value was ${ExplicitHashKey}`,
+    `Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value was ${decimal}`,
   );
 }
 

@@ -40,19 +40,45 @@ interface Snapshot {
 /** Names of deleted streams whose last creation second is remembered. */
 const formerNamesMax = 10_000;
 
+/** Streams by account, region and name: three look-ups cost less than one of a key made of the three, and there is one for each put. */
+class StreamNames {
+  readonly #accounts = new Map<string, Map<string, Map<string, Stream>>>();
+
+  find({ account, region }: StreamScope, name: string): Stream | undefined {
+    return this.#accounts.get(account)?.get(region)?.get(name);
+  }
+
+  add(stream: Stream): void {
+    const { account, region, name } = stream.record;
+    let regions = this.#accounts.get(account);
+    if (regions === undefined) this.#accounts.set(account, (regions = new Map()));
+    let names = regions.get(region);
+    if (names === undefined) regions.set(region, (names = new Map()));
+    names.set(name, stream);
+  }
+
+  delete({ account, region, name }: StreamRecord): void {
+    const regions = this.#accounts.get(account);
+    const names = regions?.get(region);
+    names?.delete(name);
+    if (names?.size === 0) regions?.delete(region);
+    if (regions?.size === 0) this.#accounts.delete(account);
+  }
+}
+
 /** The control-plane state of Data Streams. */
 export class StreamsDomain implements CatalogDomain<StreamsCommand, StreamsOutcome> {
   readonly name = 'streams' as const;
   /** Seals iterators and page tokens, 32 bytes in hexadecimal; lives as long as the data. */
   tokenKey: string | undefined;
-  readonly #byName = new Map<string, Stream>();
+  readonly #byName = new StreamNames();
   readonly #byIncarnation = new Map<number, Stream>();
   readonly #byStreamId = new Map<string, Stream>();
   /** By name: newest creation second of a shard of a deleted stream. */
   readonly #formerSeconds = new Map<string, number>();
 
   find(scope: StreamScope, name: string): Stream | undefined {
-    return this.#byName.get(nameKey(scope, name));
+    return this.#byName.find(scope, name);
   }
 
   findByIncarnation(incarnation: number): Stream | undefined {
@@ -116,7 +142,7 @@ export class StreamsDomain implements CatalogDomain<StreamsCommand, StreamsOutco
 
   #create(command: Extract<StreamsCommand, { kind: 'create' }>, context: ApplyContext): StreamsOutcome {
     const key = nameKey(command, command.name);
-    if (this.#byName.has(key)) return 'exists';
+    if (this.#byName.find(command, command.name) !== undefined) return 'exists';
     const { timeMs } = context;
     const createdSecond = Math.max(Math.floor(timeMs / 1000), (this.#formerSeconds.get(key) ?? 0) + 1);
     const incarnation = context.nextIncarnation();
@@ -151,7 +177,7 @@ export class StreamsDomain implements CatalogDomain<StreamsCommand, StreamsOutco
   #purge(stream: Stream, context: ApplyContext): StreamsOutcome {
     const { record } = stream;
     const key = nameKey(record, record.name);
-    this.#byName.delete(key);
+    this.#byName.delete(record);
     this.#byIncarnation.delete(record.incarnation);
     this.#byStreamId.delete(record.streamId);
     this.#formerSeconds.delete(key);
@@ -165,7 +191,7 @@ export class StreamsDomain implements CatalogDomain<StreamsCommand, StreamsOutco
   }
 
   #add(stream: Stream): void {
-    this.#byName.set(nameKey(stream.record, stream.record.name), stream);
+    this.#byName.add(stream);
     this.#byIncarnation.set(stream.record.incarnation, stream);
     this.#byStreamId.set(stream.record.streamId, stream);
   }

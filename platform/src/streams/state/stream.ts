@@ -1,5 +1,5 @@
 import type { StreamMode } from '../../model/index.ts';
-import type { HashKey } from '../shard/hash-key.ts';
+import { type HashKey, type HashWords, writeHashWords } from '../shard/hash-key.ts';
 import { SequenceWriter } from '../shard/sequence-number.ts';
 
 /** One shard as the catalog keeps it; plain data, part of the snapshot. */
@@ -45,25 +45,38 @@ export interface StreamRecord extends StreamScope {
 /** The open shards of a stream in the order of their ranges: where a hash key goes. */
 export class ShardRoutes {
   readonly shards: readonly Shard[];
-  readonly #starts: readonly HashKey[];
+  /** Four words for each shard. */
+  readonly #starts: Uint32Array;
 
   constructor(shards: readonly Shard[]) {
     this.shards = shards
       .filter((each) => each.closed === undefined)
       .sort((a, b) => (a.startHash < b.startHash ? -1 : 1));
-    this.#starts = this.shards.map((each) => each.startHash);
+    this.#starts = new Uint32Array(this.shards.length * 4);
+    this.shards.forEach(({ startHash }, i) => writeHashWords(startHash, this.#starts.subarray(i * 4, i * 4 + 4)));
   }
 
   /** Index in `shards` of the one that owns the hash key. */
-  indexOf(key: HashKey): number {
+  indexOf(key: HashWords): number {
     let low = 0;
-    let high = this.#starts.length - 1;
+    let high = this.shards.length - 1;
     while (low < high) {
       const middle = (low + high + 1) >> 1;
-      if ((this.#starts[middle] as HashKey) <= key) low = middle;
+      if (this.#isAtOrBehind(middle, key)) low = middle;
       else high = middle - 1;
     }
     return low;
+  }
+
+  /** Whether `key` is not before the start of a shard. */
+  #isAtOrBehind(index: number, key: HashWords): boolean {
+    const starts = this.#starts;
+    for (let i = 0; i < 4; i++) {
+      const start = starts[index * 4 + i] as number;
+      const word = key[i] as number;
+      if (word !== start) return word > start;
+    }
+    return true;
   }
 }
 

@@ -3,7 +3,7 @@ import type { ExchangeContext } from '../exchange.ts';
 import type { HttpDate } from '../http-date.ts';
 import type { Watched } from '../stall-watch.ts';
 import { FastExchange } from './exchange.ts';
-import { type FastLimits, readFastRequest } from './request.ts';
+import { type FastLimits, FastRequest } from './request.ts';
 
 /** What connections on the fast path share. */
 export interface FastPath extends ExchangeContext {
@@ -106,7 +106,7 @@ export class FastConnection implements Watched {
 
   #readRequest(): void {
     const bytes = this.#bytes as Buffer;
-    const request = readFastRequest(bytes, this.context.fast);
+    const request = FastRequest.read(bytes, this.context.fast);
     if (request === 'incomplete') return;
     if (request === 'other' || request.end < bytes.length) {
       this.#handOver();

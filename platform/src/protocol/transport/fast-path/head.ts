@@ -19,9 +19,7 @@ export class FastHead implements RequestHead {
   }
 
   header(name: string): string | undefined {
-    const { names, values } = this.#request;
-    const index = names.indexOf(name);
-    return index < 0 ? undefined : values[index];
+    return this.#request.header(name);
   }
 
   values(name: string): string[] {

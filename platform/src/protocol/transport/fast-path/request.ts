@@ -6,21 +6,16 @@ import { latin1Slice } from '../../codec/native-buffer.ts';
  * is Node's to read or to refuse. So it never refuses anything, and there is no second opinion on where a request ends.
  */
 
-/** A request as it stands in `bytes`: the head, then the body from `bodyStart` to `end`. */
-export interface FastRequest {
-  /** Lower-case, each once. */
-  readonly names: readonly string[];
-  /** By the index of their names; without the white space around them. */
-  readonly values: readonly string[];
-  readonly bodyStart: number;
-  readonly end: number;
+/** Larger ones are for Node to read. */
+export interface FastLimits {
+  readonly headerBytesMax: number;
+  /** Head and body together. */
+  readonly requestBytesMax: number;
 }
 
 const START = Buffer.from('POST / HTTP/1.1\r\n');
-const HEAD_END = '\r\n\r\n';
 const HEADERS_MAX = 64;
 const NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
-const UNPRINTABLE = /[^\t\x20-\x7e]/;
 const LENGTH = /^\d{1,9}$/;
 /** Headers that change what a message or a connection is. */
 const OTHERWISE: ReadonlySet<string> = new Set([
@@ -32,54 +27,107 @@ const OTHERWISE: ReadonlySet<string> = new Set([
   'http2-settings',
 ]);
 
-/** Larger ones are for Node to read. */
-export interface FastLimits {
-  readonly headerBytesMax: number;
-  /** Head and body together. */
-  readonly requestBytesMax: number;
+const COLON = 0x3a;
+const CR = 0x0d;
+const LF = 0x0a;
+const isText = Uint8Array.from({ length: 256 }, (_, byte) => (byte === 9 || (byte >= 0x20 && byte <= 0x7e) ? 1 : 0));
+
+/** The headers of a request, and where its body lies. */
+export class FastRequest {
+  readonly bodyStart: number;
+  /** Just past the last byte. */
+  readonly end: number;
+  readonly #headers: Headers;
+
+  private constructor(headers: Headers, bodyStart: number, end: number) {
+    this.#headers = headers;
+    this.bodyStart = bodyStart;
+    this.end = end;
+  }
+
+  /**
+   * Reads the request that `bytes` begin with.
+   *
+   * @returns `'incomplete'` when more bytes may make it one; `'other'` when it is for Node to read
+   */
+  static read(bytes: Buffer, limits: FastLimits): FastRequest | 'incomplete' | 'other' {
+    const known = Math.min(bytes.length, START.length);
+    for (let at = 0; at < known; at++) if (bytes[at] !== START[at]) return 'other';
+    const marks: number[] = [];
+    const headEnd = markLines(bytes, limits.headerBytesMax, marks);
+    if (typeof headEnd === 'string') return headEnd;
+    const headers = new Headers(latin1Slice(bytes, 0, headEnd), marks);
+    const bodyBytes = headers.bodyBytes();
+    const bodyStart = headEnd + 2;
+    const end = bodyStart + (bodyBytes ?? 0);
+    if (bodyBytes === undefined || end > limits.requestBytesMax) return 'other';
+    return end > bytes.length ? 'incomplete' : new FastRequest(headers, bodyStart, end);
+  }
+
+  /** A header by lower-case name, without the white space around it. */
+  header(name: string): string | undefined {
+    return this.#headers.value(name);
+  }
 }
 
 /**
- * Reads the request that `bytes` begin with.
+ * Notes for each header line where it starts, where its colon is and where it ends.
  *
- * @returns `'incomplete'` when more bytes may make it one; `'other'` when it is for Node to read
+ * @returns where the empty line is
  */
-export function readFastRequest(bytes: Buffer, limits: FastLimits): FastRequest | 'incomplete' | 'other' {
-  const known = Math.min(bytes.length, START.length);
-  if (bytes.compare(START, 0, known, 0, known) !== 0) return 'other';
-  const headEnd = known < START.length ? -1 : bytes.indexOf(HEAD_END, START.length - 2, 'latin1');
-  if ((headEnd < 0 ? bytes.length : headEnd) > limits.headerBytesMax) return 'other';
-  if (headEnd < 0) return 'incomplete';
-  const bodyStart = headEnd + HEAD_END.length;
-  const names: string[] = [];
-  const values: string[] = [];
-  const bodyBytes = readHeaders(latin1Slice(bytes, START.length, headEnd + 2), names, values);
-  if (bodyBytes === undefined || bodyStart + bodyBytes > limits.requestBytesMax) return 'other';
-  const end = bodyStart + bodyBytes;
-  return bytes.length < end ? 'incomplete' : { names, values, bodyStart, end };
+function markLines(bytes: Buffer, bytesMax: number, marks: number[]): number | 'incomplete' | 'other' {
+  const end = Math.min(bytes.length, bytesMax);
+  let lineStart = START.length;
+  let colon = -1;
+  for (let at = lineStart; at + 1 < end; at++) {
+    const byte = bytes[at] as number;
+    if (byte === COLON) {
+      if (colon < 0) colon = at;
+    } else if (isText[byte] === 0) {
+      if (byte !== CR || bytes[at + 1] !== LF) return 'other';
+      if (at === lineStart) return at;
+      if (colon < 0) return 'other';
+      marks.push(lineStart, colon, at);
+      lineStart = at + 2;
+      colon = -1;
+      at++;
+    }
+  }
+  return bytes.length < bytesMax ? 'incomplete' : 'other';
 }
 
-/** Fills `names` and `values`; returns the length of the body, `undefined` when the head is for Node to read. */
-function readHeaders(text: string, names: string[], values: string[]): number | undefined {
-  let bodyBytes: number | undefined;
-  let hasHost = false;
-  for (let at = 0; at < text.length;) {
-    const colon = text.indexOf(':', at);
-    const lineEnd = text.indexOf('\r\n', at);
-    if (colon < 0 || colon > lineEnd || names.length === HEADERS_MAX) return undefined;
-    const name = nameOf(text.slice(at, colon));
-    const spelling = text.slice(colon + 1, lineEnd);
-    if (name === undefined || UNPRINTABLE.test(spelling) || names.includes(name) || OTHERWISE.has(name))
-      return undefined;
-    const value = spelling.trim();
-    if (name === 'content-length') bodyBytes = LENGTH.test(value) ? Number(value) : undefined;
-    else if (name === 'connection' && value.toLowerCase() !== 'keep-alive') return undefined;
-    else if (name === 'host') hasHost = true;
-    names.push(name);
-    values.push(value);
-    at = lineEnd + 2;
+/** Header lines; values are cut out of the text only when they are asked for, as few of them are. */
+class Headers {
+  readonly #text: string;
+  /** Three for each line, see {@link markLines}. */
+  readonly #marks: readonly number[];
+  /** Lower-case, each once. */
+  readonly #names: string[] = [];
+
+  constructor(text: string, marks: readonly number[]) {
+    this.#text = text;
+    this.#marks = marks;
   }
-  return hasHost ? bodyBytes : undefined;
+
+  value(name: string): string | undefined {
+    const line = this.#names.indexOf(name) * 3;
+    return line < 0 ? undefined : this.#text.slice((this.#marks[line + 1] as number) + 1, this.#marks[line + 2]).trim();
+  }
+
+  /** Reads the names; returns the length of the body, `undefined` when the head is for Node to read. */
+  bodyBytes(): number | undefined {
+    const marks = this.#marks;
+    if (marks.length > HEADERS_MAX * 3) return undefined;
+    for (let line = 0; line < marks.length; line += 3) {
+      const name = nameOf(this.#text.slice(marks[line], marks[line + 1]));
+      if (name === undefined || OTHERWISE.has(name) || this.#names.includes(name)) return undefined;
+      this.#names.push(name);
+    }
+    if (!this.#names.includes('host')) return undefined;
+    if ((this.value('connection') ?? 'keep-alive').toLowerCase() !== 'keep-alive') return undefined;
+    const length = this.value('content-length') ?? '';
+    return LENGTH.test(length) ? Number(length) : undefined;
+  }
 }
 
 /** Header names seen, by their spelling: clients send the same ones all day. */

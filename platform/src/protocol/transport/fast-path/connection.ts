@@ -1,18 +1,13 @@
 import type { Socket } from 'node:net';
-import type { ExchangeContext } from '../exchange.ts';
-import type { HttpDate } from '../http-date.ts';
 import type { Watched } from '../stall-watch.ts';
-import { FastExchange } from './exchange.ts';
+import { type FastContext, FastExchange, type FastWire } from './exchange.ts';
 import { type FastLimits, FastRequest } from './request.ts';
 
 /** What connections on the fast path share. */
-export interface FastPath extends ExchangeContext {
+export interface FastPath extends FastContext {
   /** Those open now. */
   readonly connections: Set<FastConnection>;
   readonly fast: FastLimits;
-  readonly date: HttpDate;
-  /** Header lines that tell a client how long it may keep its connection. */
-  readonly keepAlive: string;
   /** Answers a request; never rejects. */
   readonly serve: (exchange: FastExchange) => Promise<void>;
   /** Takes a connection over for good; what it has sent is back in it, and it is paused. */
@@ -27,7 +22,7 @@ const INCOMPLETE_MS = 1000;
  * and answered in one write. At the first request that is anything else (another method, a large body, a body in chunks, one sent ahead
  * of its turn, one that dallies) the connection is handed over to Node's HTTP server, with all that has not been served.
  */
-export class FastConnection implements Watched {
+export class FastConnection implements FastWire, Watched {
   progress = 0;
   readonly totalMs: number = Number.POSITIVE_INFINITY;
   readonly socket: Socket;
@@ -58,17 +53,15 @@ export class FastConnection implements Watched {
     if (this.#exchange !== undefined) return Number.POSITIVE_INFINITY; // A call takes the time it takes.
     return this.#bytes === undefined ? this.context.limits.idleTimeoutMs : INCOMPLETE_MS;
   }
-  /** What is written has been taken by the operating system. */
+
   get isFlushed(): boolean {
     return this.socket.writableLength === 0;
   }
 
-  /** Ready when everything written has been taken by the operating system, or the connection has died. */
   flushed(): Promise<void> | undefined {
     return this.#unwritten === 0 ? undefined : new Promise((resolve) => (this.#onFlushed = resolve));
   }
 
-  /** Text is Latin-1. */
   write(data: string | Buffer): void {
     this.#unwritten++;
     if (typeof data === 'string') this.socket.write(data, 'latin1', this.#onWritten);

@@ -1,13 +1,33 @@
 import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Encoded } from '../../codec/byte-writer.ts';
 import { latin1Slice } from '../../codec/native-buffer.ts';
 import { type BodyOutcome, type BodyShares, noBody, waitForShare } from '../body.ts';
-import type { Exchange, FlatHeaders } from '../exchange.ts';
+import type { Exchange, ExchangeContext, FlatHeaders } from '../exchange.ts';
+import type { HttpDate } from '../http-date.ts';
 import type { Watched } from '../stall-watch.ts';
 import { writeChunks } from '../write-chunks.ts';
-import type { FastConnection } from './connection.ts';
 import { FastHead } from './head.ts';
 import type { FastRequest } from './request.ts';
+
+/** What exchanges of all connections share. */
+export interface FastContext extends ExchangeContext {
+  readonly date: HttpDate;
+  /** Header lines that tell a client how long it may keep its connection. */
+  readonly keepAlive: string;
+}
+
+/** The connection of an exchange. */
+export interface FastWire {
+  readonly socket: Socket;
+  readonly context: FastContext;
+  /** Text is Latin-1. */
+  write(data: string | Buffer): void;
+  /** What is written has been taken by the operating system. */
+  readonly isFlushed: boolean;
+  /** Ready when everything written has been taken by the operating system, or the connection has died. */
+  flushed(): Promise<void> | undefined;
+}
 
 /** Bodies up to this length go out in one piece with their head. */
 const JOINED_BYTES_MAX = 8 * 1024;
@@ -20,21 +40,21 @@ export class FastExchange implements Exchange, Watched {
   readonly totalMs: number = Number.POSITIVE_INFINITY;
   /** The connection ends with this answer. */
   isLast = false;
-  readonly #connection: FastConnection;
+  readonly #wire: FastWire;
   #body: Buffer | undefined;
   #onGone: (() => void) | undefined;
 
   /** @param bytes   begin with the request */
-  constructor(request: FastRequest, bytes: Buffer, connection: FastConnection) {
-    const { socket, context } = connection;
+  constructor(request: FastRequest, bytes: Buffer, wire: FastWire) {
+    const { socket, context } = wire;
     this.head = new FastHead(request, socket);
     this.stallMs = context.limits.writeStallMs;
-    this.#connection = connection;
+    this.#wire = wire;
     this.#body = bytes.subarray(request.bodyStart, request.end);
   }
 
   get isGone(): boolean {
-    return !this.#connection.socket.writable;
+    return !this.#wire.socket.writable;
   }
 
   onGone(listener: () => void): void {
@@ -61,19 +81,19 @@ export class FastExchange implements Exchange, Watched {
 
   answer(status: number, headers: FlatHeaders, body: Encoded): Promise<void> | undefined {
     if (this.isGone) return undefined;
-    const connection = this.#connection;
-    this.isLast ||= connection.context.isClosing();
+    const wire = this.#wire;
+    this.isLast ||= wire.context.isClosing();
     const head = this.#encodeHead(status, headers, body.bytes);
     const [only] = body.chunks;
-    if (only === undefined) connection.write(head);
+    if (only === undefined) wire.write(head);
     // One string is one write; Latin-1 carries any bytes through unchanged.
-    else if (body.bytes <= JOINED_BYTES_MAX) connection.write(head + latin1Slice(only, 0, only.length));
+    else if (body.bytes <= JOINED_BYTES_MAX) wire.write(head + latin1Slice(only, 0, only.length));
     else {
-      connection.write(head);
+      wire.write(head);
       if (body.chunks.length > 1) return this.#sendChunks(body.chunks);
-      connection.write(only);
+      wire.write(only);
     }
-    return connection.isFlushed ? undefined : this.#flushed();
+    return wire.isFlushed ? undefined : this.#flushed();
   }
 
   answerUnread(status: number, headers: FlatHeaders, body: Buffer): Promise<void> | undefined {
@@ -86,34 +106,34 @@ export class FastExchange implements Exchange, Watched {
   }
 
   cut(): void {
-    this.#connection.socket.destroy();
+    this.#wire.socket.destroy();
   }
 
   async #waitForShare(bytes: Buffer, shares: BodyShares): Promise<BodyOutcome> {
-    const granted = await waitForShare(this.#connection.socket, shares.small, bytes.length, shares);
+    const granted = await waitForShare(this.#wire.socket, shares.small, bytes.length, shares);
     return typeof granted === 'function' ? { kind: 'body', bytes, release: granted } : granted;
   }
 
   #encodeHead(status: number, headers: FlatHeaders, bodyBytes: number): string {
     let text = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n`;
     for (let index = 0; index < headers.length; index += 2) text += `${headers[index]}: ${headers[index + 1]}\r\n`;
-    const { date, keepAlive } = this.#connection.context;
+    const { date, keepAlive } = this.#wire.context;
     return `${text}Content-Length: ${bodyBytes}\r\nDate: ${date.now()}\r\n${this.isLast ? 'Connection: close\r\n' : keepAlive}\r\n`;
   }
 
   async #sendChunks(chunks: readonly Buffer[]): Promise<void> {
-    const { context, socket } = this.#connection;
+    const { context, socket } = this.#wire;
     context.watch.add(this);
     await writeChunks(socket, chunks.slice(0, -1), this);
-    if (!this.isGone) this.#connection.write(chunks.at(-1) as Buffer);
-    await this.#connection.flushed();
+    if (!this.isGone) this.#wire.write(chunks.at(-1) as Buffer);
+    await this.#wire.flushed();
     context.watch.remove(this);
   }
 
   async #flushed(): Promise<void> {
-    const { watch } = this.#connection.context;
+    const { watch } = this.#wire.context;
     watch.add(this);
-    await this.#connection.flushed();
+    await this.#wire.flushed();
     watch.remove(this);
   }
 }

@@ -4,13 +4,16 @@ import { DataFolderError } from './errors.ts';
 import type { SegmentState } from './segments.ts';
 
 /*
- * The checkpoint file, big-endian: u32 magic 'MRCP' | u32 CRC-32C of what follows | u32 format version | u32 bytes of JSON
- * | JSON (CheckpointState without the snapshot) | catalog snapshot
+ * The checkpoint file holds two copies of the same, one behind the other, so that a damaged place costs nothing. A copy, big-endian:
+ *
+ *  0 u32 magic 'MRCP'   4 u32 CRC-32C of bytes 8…end   8 u32 format version   12 u32 bytes of JSON   16 JSON, then the catalog snapshot
+ *
+ * JSON: CheckpointState without the snapshot. The second copy begins at half the length of the file. Format 1 had one copy.
  *
  * It is written beside the old one, synced, and put in its place by a rename whose folder is synced.
  * Only then may journal files of generations before `generation` be overwritten.
  */
-export const formatVersion = 1;
+export const formatVersion = 2;
 const magic = 0x4d524350;
 const headerBytes = 16;
 const path = 'checkpoint';
@@ -37,17 +40,12 @@ export interface CheckpointState {
 }
 
 export async function writeCheckpoint(disk: Disk, state: CheckpointState): Promise<void> {
-  const { snapshot, ...rest } = state;
-  const json = Buffer.from(JSON.stringify(rest));
-  const bytes = Buffer.concat([Buffer.alloc(headerBytes), json, snapshot]);
-  bytes.writeUInt32BE(magic, 0);
-  bytes.writeUInt32BE(formatVersion, 8);
-  bytes.writeUInt32BE(json.length, 12);
-  bytes.writeUInt32BE(crc32c(bytes.subarray(8)), 4);
+  const copy = encodeCopy(state);
   const file = await disk.open(newPath, { create: true });
   try {
-    await file.truncate(bytes.length);
-    await file.write(bytes, 0);
+    await file.truncate(copy.length * 2);
+    await file.write(copy, 0);
+    await file.write(copy, copy.length);
     await file.sync();
   } finally {
     await file.close();
@@ -56,29 +54,85 @@ export async function writeCheckpoint(disk: Disk, state: CheckpointState): Promi
   await disk.syncFolder('.');
 }
 
+function encodeCopy({ snapshot, ...rest }: CheckpointState): Buffer {
+  const json = Buffer.from(JSON.stringify(rest));
+  const bytes = Buffer.concat([Buffer.alloc(headerBytes), json, snapshot]);
+  bytes.writeUInt32BE(magic, 0);
+  bytes.writeUInt32BE(formatVersion, 8);
+  bytes.writeUInt32BE(json.length, 12);
+  bytes.writeUInt32BE(crc32c(bytes.subarray(8)), 4);
+  return bytes;
+}
+
+export interface CheckpointFile {
+  readonly version: number;
+  /** In their order in the file; `state` is undefined where a copy is damaged. */
+  readonly copies: ReadonlyArray<{ readonly position: number; readonly state: CheckpointState | undefined }>;
+}
+
 /**
- * Undefined in a new data folder.
+ * Reads all copies. Version and copies are told by what is sound; when nothing is, by what the file begins with.
  *
- * @throws DataFolderError   damaged, or written by a newer version
+ * @throws DataFolderError   written by a newer version, or no checkpoint at all
  */
-export async function readCheckpoint(disk: Disk): Promise<CheckpointState | undefined> {
-  const bytes = await disk.readFile(path);
-  if (bytes === undefined) return undefined;
-  if (bytes.length < headerBytes || bytes.readUInt32BE(0) !== magic) {
+export function decodeCheckpoint(bytes: Buffer): CheckpointFile {
+  const half = bytes.length / 2;
+  const two = Number.isInteger(half) ? [0, half].map((position) => readCopy(bytes, position, position + half)) : [];
+  if (two.some((copy) => copy.version === formatVersion && copy.state !== undefined)) {
+    return { version: formatVersion, copies: two };
+  }
+  const one = readCopy(bytes, 0, bytes.length);
+  if (one.version === 1 && one.state !== undefined) return { version: 1, copies: [one] };
+  const known = [...two, one].find((copy) => copy.hasMagic);
+  if (known === undefined) {
     throw new DataFolderError(`"${path}" in the data folder is not a Millrace checkpoint; restore it from a backup`);
   }
-  const version = bytes.readUInt32BE(8);
-  if (version > formatVersion) {
+  if (known.version > formatVersion) {
     throw new DataFolderError(
-      `the data folder has format ${version}, this version of Millrace reads up to ${formatVersion}; start the newer version that wrote it`,
+      `the data folder has format ${known.version}, this version of Millrace reads up to ${formatVersion}; start the newer version that wrote it`,
     );
   }
-  if (crc32c(bytes.subarray(8)) !== bytes.readUInt32BE(4)) {
+  return { version: known.version, copies: known.version === 1 ? [one] : two };
+}
+
+function readCopy(
+  bytes: Buffer,
+  position: number,
+  end: number,
+): { position: number; hasMagic: boolean; version: number; state: CheckpointState | undefined } {
+  const copy = bytes.subarray(position, end);
+  if (copy.length < headerBytes || copy.readUInt32BE(0) !== magic) {
+    return { position, hasMagic: false, version: 0, state: undefined };
+  }
+  const version = copy.readUInt32BE(8);
+  if (version > formatVersion || crc32c(copy.subarray(8)) !== copy.readUInt32BE(4)) {
+    return { position, hasMagic: true, version, state: undefined };
+  }
+  const jsonEnd = headerBytes + copy.readUInt32BE(12);
+  const rest = JSON.parse(copy.toString('utf8', headerBytes, jsonEnd)) as Omit<CheckpointState, 'snapshot'>;
+  return { position, hasMagic: true, version, state: { ...rest, snapshot: copy.subarray(jsonEnd) } };
+}
+
+/**
+ * Undefined in a new data folder. One damaged copy is reported and costs nothing.
+ *
+ * @throws DataFolderError   damaged beyond use, or written by a newer version
+ */
+export async function readCheckpoint(
+  disk: Disk,
+  onDamage: (sentence: string) => void,
+): Promise<CheckpointState | undefined> {
+  const bytes = await disk.readFile(path);
+  if (bytes === undefined) return undefined;
+  const { copies } = decodeCheckpoint(bytes);
+  const sound = copies.find(({ state }) => state !== undefined);
+  if (sound === undefined) {
     throw new DataFolderError(
       `"${path}" in the data folder is damaged (its checksum is wrong); restore it from a backup`,
     );
   }
-  const jsonEnd = headerBytes + bytes.readUInt32BE(12);
-  const rest = JSON.parse(bytes.toString('utf8', headerBytes, jsonEnd)) as Omit<CheckpointState, 'snapshot'>;
-  return { ...rest, snapshot: bytes.subarray(jsonEnd) };
+  for (const { position, state } of copies) {
+    if (state === undefined) onDamage(`${path}: the copy at ${position} is damaged; the other one is whole`);
+  }
+  return sound.state;
 }

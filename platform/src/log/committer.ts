@@ -40,6 +40,9 @@ interface Waiting {
   fail(error: unknown): void;
 }
 
+/** An idle log says after so long that its newest commit is durable. */
+const markAfterMs = 200;
+
 /**
  * Group commit: what concurrent calls bring is gathered into one frame, written and synced once, and then every call is answered.
  * While one commit syncs the next gathers; one is under way at a time, so only the newest can ever be torn.
@@ -56,11 +59,14 @@ export class Committer {
   #frame: Buffer = Buffer.alloc(256 * 1024);
   #commit: number;
   #durableUpTo: number;
+  /** The newest commit of records or commands that some frame says to be durable. */
+  #saidDurable: number;
   #syncTimer: Timer | undefined;
+  #markTimer: Timer | undefined;
 
   constructor(options: CommitterOptions) {
     this.#options = options;
-    this.#commit = this.#durableUpTo = options.state.commit;
+    this.#commit = this.#durableUpTo = this.#saidDurable = options.state.commit;
   }
 
   append(entries: readonly AppendEntry[]): Promise<AppendOutcome[]> {
@@ -98,6 +104,7 @@ export class Committer {
   /** Refuses what comes from now on and resolves when what came before is answered. */
   async stop(): Promise<void> {
     this.#isStopped = true;
+    this.#markTimer?.cancel();
     await this.#idle;
     this.#syncTimer?.cancel();
     if (!this.#isAbandoned) await this.syncWritten();
@@ -113,6 +120,7 @@ export class Committer {
     this.#isStopped = this.#isAbandoned = true;
     this.#options.journal.wake();
     this.#syncTimer?.cancel();
+    this.#markTimer?.cancel();
     this.#refuse([], 'read-only');
   }
 
@@ -150,6 +158,20 @@ export class Committer {
     }
     // In one step with the last look at the queue: what came between the two would wait for ever.
     this.#isRunning = false;
+    this.#markLater();
+  }
+
+  /**
+   * Only the next frame says that one is durable, so the last one of a log that has come to rest could not be told from one that was
+   * never answered, should it be damaged. An empty frame behind it says so.
+   */
+  #markLater(): void {
+    if (this.#options.durability !== 'fsync' || this.#isStopped || this.#saidDurable === this.#commit) return;
+    this.#markTimer ??= this.#options.clock.after(markAfterMs, () => {
+      this.#markTimer = undefined;
+      if (this.#isRunning || this.#isStopped || this.#options.isDiskFull()) return;
+      this.#enqueue(marker);
+    });
   }
 
   #gather(): Waiting[] {
@@ -197,6 +219,8 @@ export class Committer {
     const { journal, folderId } = this.#options;
     const { generation, position } = journal;
     const commit = ++this.#commit;
+    // A frame without entries needs no other to vouch for it.
+    this.#saidDurable = entryCount === 0 ? commit : this.#durableUpTo;
     sealFrame(frame, { length, entryCount, generation, commit, position, durableUpTo: this.#durableUpTo, folderId });
     return frame;
   }
@@ -243,6 +267,15 @@ export class Committer {
     this.#durableUpTo = Math.max(this.#durableUpTo, commit);
   }
 }
+
+/** A call that brings nothing. */
+const marker: Waiting = {
+  entries: [],
+  bytes: 0,
+  publish: () => undefined,
+  refuse: () => undefined,
+  fail: () => undefined,
+};
 
 /** An append on its way; an object of one shape and no closures, since there is one for each put. */
 class WaitingAppend implements Waiting {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { calmLimits, openTestLog, put, type OpenLog } from '../../../testing/src/log-harness.ts';
+import { tick, until } from '../../../testing/src/sim-clock.ts';
 import { SimDisk } from '../../../testing/src/sim-disk.ts';
 import { nameOf, namedBatch, readAll, readShard, type NamedBatch } from '../../../testing/src/test-batches.ts';
 import { encodeCommand, propose } from '../../../testing/src/test-machine.ts';
@@ -21,6 +22,10 @@ const shard = { group: 1, shard: 0 };
 const journalPath = 'journal/00000001.log';
 const segmentPath = 'segments/1/00000001.seg';
 
+const noDamage = (sentence: string): void => {
+  throw new Error(sentence);
+};
+
 /** Provisions, then appends each name in a commit of its own. */
 async function written(names: readonly string[]): Promise<{ disk: SimDisk; opened: OpenLog }> {
   const disk = new SimDisk(1);
@@ -31,7 +36,7 @@ async function written(names: readonly string[]): Promise<{ disk: SimDisk; opene
 }
 
 async function folderId(disk: SimDisk): Promise<number> {
-  return ((await readCheckpoint(disk)) as CheckpointState).folderId;
+  return ((await readCheckpoint(disk, noDamage)) as CheckpointState).folderId;
 }
 
 async function framesOf(disk: SimDisk): Promise<FrameHeader[]> {
@@ -55,6 +60,24 @@ async function namesOf(log: LogEngine): Promise<string[]> {
 }
 
 describe('in the journal', () => {
+  test('the newest commit of a log that came to rest is known to be durable: damage to it is reported', async () => {
+    const { disk, opened } = await written(['a', 'b']);
+    const newest = (await framesOf(disk)).at(-1) as FrameHeader;
+    opened.clock.advance(200);
+    await until(() => opened.log.status().commits === newest.commit + 1);
+    const frames = await framesOf(disk);
+    expect(frames.at(-1)).toMatchObject({ commit: newest.commit + 1, entryCount: 0, durableUpTo: newest.commit });
+    // At rest it stays at rest.
+    opened.clock.advance(10_000);
+    for (let i = 0; i < 50; i++) await tick();
+    expect(await framesOf(disk)).toHaveLength(frames.length);
+    const image = disk.kill();
+    image.corrupt(journalPath, newest.position + frameHeaderBytes + 30, 0x01);
+    const { log } = await openTestLog(image, { limits: calmLimits });
+    expect(await namesOf(log)).toEqual(['a']);
+    expect(log.status().damage).toEqual([expect.stringContaining(`${journalPath}: commits ${newest.commit} to`)]);
+  });
+
   test('a bad frame with later commits behind it is reported, and the rest is readable', async () => {
     let { disk } = await written(['a', 'b', 'c', 'd']);
     disk = disk.kill();
@@ -111,7 +134,7 @@ describe('in the journal', () => {
   ])('a whole frame %s with the next commit number', async (_, olderBy, awayBy, strangeBy, isTaken) => {
     const { disk, opened } = await written(['a']);
     await opened.log.close();
-    const { generation, commit, folderId: id } = (await readCheckpoint(disk)) as CheckpointState;
+    const { generation, commit, folderId: id } = (await readCheckpoint(disk, noDamage)) as CheckpointState;
     const command = Buffer.from(encodeCommand({ id: 99, kind: 'provision', group: 7, shard: 0 }));
     const length = frameHeaderBytes + entryHeaderBytes + command.length;
     const frame = Buffer.alloc(length);
@@ -247,7 +270,9 @@ describe('in a segment', () => {
         { baseOffset: offset },
       ]);
     }
-    expect(log.status().damage).toEqual([]);
+    const damage =
+      how === 'missing' ? [] : indexes.map((path) => `${path}: damaged; nothing is lost, it is made from the segment`);
+    expect(log.status().damage.toSorted()).toEqual(damage);
   });
 
   test('a record that holds a block is never taken for one, also when the header before it is damaged', async () => {

@@ -50,8 +50,11 @@ export async function openEmbeddedLog(options: EmbeddedOptions): Promise<LogEngi
   const limits = { ...embeddedLimits(options.durability), ...options.limits };
   const { disk } = options;
   await disk.makeFolder(segmentFolder);
-  const checkpoint = (await readCheckpoint(disk)) ?? (await firstCheckpoint(options));
+  const damage: string[] = [];
+  const found = await readCheckpoint(disk, (sentence) => damage.push(sentence));
+  const checkpoint = found ?? (await firstCheckpoint(options));
   const log = new EmbeddedLog(options, limits, checkpoint);
+  for (const sentence of damage) log.addDamage(sentence);
   await log.recover(checkpoint);
   return log;
 }
@@ -104,7 +107,7 @@ class EmbeddedLog implements LogEngine {
       indexes: new IndexCache(limits.indexEntriesMax),
       segmentBytesMax: limits.segmentBytesMax,
       folderId: checkpoint.folderId,
-      onDamage: (sentence) => this.#addDamage(sentence),
+      onDamage: (sentence) => this.addDamage(sentence),
     };
     this.#state = new LogState(options.machine, context, (work) => this.#afterCommand(work));
     this.#maintenance = new Maintenance(this.#state, {
@@ -131,7 +134,7 @@ class EmbeddedLog implements LogEngine {
     for (const group of this.#state.groups.values()) await group.segments.truncate();
     const replay = await replayJournal(disk, checkpoint, this.#state, {
       logger,
-      onDamage: (sentence) => this.#addDamage(sentence),
+      onDamage: (sentence) => this.addDamage(sentence),
       afterCommit: async () => {
         const isMuch = this.#state.tailBytes > this.#limits.flushBytes;
         if (isMuch && !this.#maintenance.isDiskFull) await this.#maintenance.flush();
@@ -262,7 +265,8 @@ class EmbeddedLog implements LogEngine {
     this.#maintenance.abandon();
   }
 
-  #addDamage(sentence: string): void {
+  /** Reports a damaged place, once. */
+  addDamage(sentence: string): void {
     if (this.#damage.includes(sentence)) return;
     if (this.#damage.length < damageMax) this.#damage.push(sentence);
     this.#options.logger.error({ damage: sentence }, 'damage in the data folder');

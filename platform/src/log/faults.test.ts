@@ -5,6 +5,8 @@ import { SimDisk, type DiskFault } from '../../../testing/src/sim-disk.ts';
 import { readShard } from '../../../testing/src/test-batches.ts';
 import { propose } from '../../../testing/src/test-machine.ts';
 import type { LogEngine } from './engine.ts';
+import { decodeCheckpoint } from './checkpoint.ts';
+import { crc32c } from './crc32c.ts';
 import { DataFolderError, LogReadOnlyError } from './errors.ts';
 
 const shard = { group: 1, shard: 0 };
@@ -218,23 +220,60 @@ describe('a data folder that cannot be opened', () => {
     return disk.kill();
   }
 
+  const copiesOf = (disk: SimDisk): number[] => [0, (disk.peek('checkpoint') as Buffer).length / 2];
+
   test('of a newer format names both formats and says what to do', async () => {
     const disk = await closedDisk();
-    disk.corrupt('checkpoint', 11, 0x03);
+    for (const position of copiesOf(disk)) disk.corrupt('checkpoint', position + 11, 0x01);
     const opening = openTestLog(disk);
     await expect(opening).rejects.toThrow(DataFolderError);
     await expect(opening).rejects.toThrow(
-      'the data folder has format 2, this version of Millrace reads up to 1; start the newer version that wrote it',
+      'the data folder has format 3, this version of Millrace reads up to 2; start the newer version that wrote it',
     );
   });
 
   test.each([
     ['with a wrong magic', 0, 'is not a Millrace checkpoint'],
     ['with a flipped bit', 40, 'is damaged (its checksum is wrong)'],
-  ])('for a checkpoint %s is refused', async (_, position, message) => {
+  ])('for a checkpoint %s in both copies is refused', async (_, position, message) => {
     const disk = await closedDisk();
-    disk.corrupt('checkpoint', position, 0x01);
+    for (const copy of copiesOf(disk)) disk.corrupt('checkpoint', copy + position, 0x01);
     await expect(openTestLog(disk)).rejects.toThrow(message);
+  });
+
+  test('for a flipped bit anywhere in the checkpoint opens all the same, says so, and is whole at the next start', async () => {
+    let disk = await closedDisk();
+    for (let position = 0; position < (disk.peek('checkpoint') as Buffer).length; position += 3) {
+      const half = (disk.peek('checkpoint') as Buffer).length / 2;
+      disk.corrupt('checkpoint', position, 1 << (position % 8));
+      const first = await openTestLog(disk);
+      const place = position < half ? 0 : half;
+      expect(first.log.status().damage).toEqual([
+        `checkpoint: the copy at ${place} is damaged; the other one is whole`,
+      ]);
+      expect(await namesIn(first.log)).toEqual(['a']);
+      disk = disk.kill();
+      const second = await openTestLog(disk);
+      expect(second.log.status().damage).toEqual([]);
+      await second.log.close();
+      disk = disk.kill();
+    }
+  });
+
+  test('of format 1, with one copy of the checkpoint, opens and has format 2 from then on', async () => {
+    const disk = await closedDisk();
+    const two = disk.peek('checkpoint') as Buffer;
+    const one = Buffer.from(two.subarray(0, two.length / 2));
+    one.writeUInt32BE(1, 8);
+    one.writeUInt32BE(crc32c(one.subarray(8)), 4);
+    const file = await disk.open('checkpoint', { create: false });
+    await file.truncate(one.length);
+    await file.write(one, 0);
+    const { log } = await openTestLog(disk);
+    expect(await namesIn(log)).toEqual(['a']);
+    expect(log.status().damage).toEqual([]);
+    await log.close();
+    expect(decodeCheckpoint(disk.peek('checkpoint') as Buffer)).toMatchObject({ version: 2, copies: [{}, {}] });
   });
 
   test('for want of its checkpoint is refused, and nothing in it is removed', async () => {

@@ -286,7 +286,11 @@ export class GroupSegments {
   async #load(segment: Segment): Promise<SegmentIndex> {
     const isActive = segment === this.#segments.at(-1);
     const stored = isActive ? undefined : await this.#context.disk.readFile(this.#indexPath(segment));
-    const index = (stored && decodeIndex(stored)) ?? (await this.#scan(segment));
+    const sound = stored && decodeIndex(stored);
+    if (stored !== undefined && sound === undefined) {
+      this.#context.onDamage(`${this.#indexPath(segment)}: damaged; nothing is lost, it is made from the segment`);
+    }
+    const index = sound ?? (await this.#scan(segment));
     if (!isActive) this.#context.indexes.add(segment, index.blockCount + index.ends.size);
     return index;
   }

@@ -31,6 +31,8 @@ const EMPTY = Buffer.alloc(0);
 const noRelease = (): void => undefined;
 const TOO_LARGE: BodyOutcome = { kind: 'too-large' };
 const BUSY: BodyOutcome = { kind: 'busy' };
+/** A body of unknown length is larger than a small one; no outcome, but where its reading pauses. */
+const OUTGROWN: BodyOutcome = { kind: 'too-large' };
 const GONE: BodyOutcome = { kind: 'gone' };
 
 /** A body of no bytes. */
@@ -46,7 +48,8 @@ export function declaredLength(request: NodeRequest): number | undefined {
 
 /**
  * Reads a whole body. Nothing is taken from the socket (beyond what Node has read already: at most one flow-control window) until
- * the body has its share of the budget; an unknown length has the share of the largest.
+ * the body has its share of the budget. One of unknown length begins with the share of a small body and, when it turns out to be no
+ * small one, waits for the share of the largest: what is small never queues behind what is large, whether it says its length or not.
  *
  * @param isReady   called when the body may come, e.g. to answer `Expect: 100-continue`
  */
@@ -58,19 +61,48 @@ export async function readBody(request: NodeRequest, shares: BodyShares, isReady
     return noBody();
   }
   if (length !== undefined && !(length <= limits.bodyBytesMax)) return TOO_LARGE;
-  const budget = length !== undefined && length <= limits.smallBodyBytesMax ? shares.small : shares.large;
-  const bytes = length ?? limits.bodyBytesMax;
-  const granted = budget.tryTake(bytes) ?? (await waitForShare(request, budget, bytes, shares));
+  const isSmall = length === undefined || length <= limits.smallBodyBytesMax;
+  const granted = await share(
+    request,
+    isSmall ? shares.small : shares.large,
+    length ?? limits.smallBodyBytesMax,
+    shares,
+  );
   if (typeof granted !== 'function') return granted;
   isReady();
   const whole = length === undefined ? undefined : await takeWhole(request, length);
   if (whole !== undefined) return { kind: 'body', bytes: whole, release: granted };
-  const body = await new Collector(request, length, limits).collect(shares.watch);
-  if (!Buffer.isBuffer(body)) {
-    granted();
-    return body;
-  }
-  return { kind: 'body', bytes: body, release: granted };
+  const collector = new Collector(request, length, limits);
+  const body = await collector.collect(shares.watch);
+  if (body === OUTGROWN) return outgrown(request, collector, granted, shares);
+  return held(body, granted);
+}
+
+async function outgrown(
+  request: NodeRequest,
+  collector: Collector,
+  small: Release,
+  shares: BodyShares,
+): Promise<BodyOutcome> {
+  const granted = await share(request, shares.large, shares.limits.bodyBytesMax, shares);
+  small();
+  if (typeof granted !== 'function') return granted;
+  return held(await collector.goOn(shares.limits.bodyBytesMax, shares.watch), granted);
+}
+
+function held(body: Buffer | BodyOutcome, granted: Release): BodyOutcome {
+  if (Buffer.isBuffer(body)) return { kind: 'body', bytes: body, release: granted };
+  granted();
+  return body;
+}
+
+function share(
+  request: NodeRequest,
+  budget: ByteBudget,
+  bytes: number,
+  shares: BodyShares,
+): Release | Promise<Release | BodyOutcome> {
+  return budget.tryTake(bytes) ?? waitForShare(request, budget, bytes, shares);
 }
 
 /**
@@ -123,17 +155,32 @@ class Collector implements Watched {
   readonly totalMs: number;
   readonly #request: NodeRequest;
   readonly #length: number | undefined;
-  readonly #bytesMax: number;
+  #bytesMax: number;
+  #whenFull: BodyOutcome;
   readonly #chunks: Buffer[] = [];
   #whole: Buffer | undefined;
+  #hasEnded = false;
   #finish!: (outcome: Buffer | BodyOutcome) => void;
 
   constructor(request: NodeRequest, length: number | undefined, limits: ProtocolLimits) {
     this.#request = request;
     this.#length = length;
-    this.#bytesMax = limits.bodyBytesMax;
+    this.#bytesMax = length === undefined ? Math.min(limits.smallBodyBytesMax, limits.bodyBytesMax) : length;
+    this.#whenFull = length === undefined ? OUTGROWN : GONE;
     this.stallMs = limits.bodyStallMs;
     this.totalMs = limits.bodyTimeoutMs;
+  }
+
+  /** After OUTGROWN: reads on, up to `bytesMax`. */
+  goOn(bytesMax: number, watch: StallWatch): Promise<Buffer | BodyOutcome> {
+    this.#bytesMax = bytesMax;
+    this.#whenFull = TOO_LARGE;
+    if (this.progress > bytesMax) return Promise.resolve(TOO_LARGE);
+    // What was taken before may have been all, and its end told already.
+    if (this.#hasEnded) return Promise.resolve(this.#joined());
+    const collected = this.collect(watch);
+    this.#request.resume();
+    return collected;
   }
 
   async collect(watch: StallWatch): Promise<Buffer | BodyOutcome> {
@@ -163,21 +210,25 @@ class Collector implements Watched {
     const before = this.progress;
     this.progress = before + chunk.length;
     const length = this.#length;
-    if (this.progress > (length ?? this.#bytesMax)) {
-      this.#finish(length === undefined ? TOO_LARGE : GONE);
+    if (length === undefined) this.#chunks.push(chunk);
+    if (this.progress > this.#bytesMax) {
       this.#request.pause();
-    } else if (length === undefined) {
-      this.#chunks.push(chunk);
+      this.#finish(this.#whenFull);
     } else if (chunk.length === length) {
       this.#whole = chunk;
-    } else {
+    } else if (length !== undefined) {
       this.#whole ??= Buffer.allocUnsafeSlow(length);
       this.#whole.set(chunk, before);
     }
   };
 
+  #joined(): Buffer {
+    return Buffer.concat(this.#chunks, this.progress);
+  }
+
   readonly #onEnd = (): void => {
-    if (this.#length === undefined) this.#finish(Buffer.concat(this.#chunks, this.progress));
+    this.#hasEnded = true;
+    if (this.#length === undefined) this.#finish(this.#joined());
     else this.#finish(this.progress === this.#length && this.#whole !== undefined ? this.#whole : GONE);
   };
 

@@ -187,6 +187,23 @@ describe('bodies in flight', () => {
     gate.letGo();
   });
 
+  it('of unknown length that are small do not wait for large ones', async () => {
+    const gate = new Gate();
+    await start(limits, { putRecord: gate.handler, listStreams: () => ({ StreamNames: [], HasMoreStreams: false }) });
+    client(large);
+    await gate.reached(1);
+    const head = rawRequest({ ...headersFor('ListStreams'), 'transfer-encoding': 'chunked' });
+    const small = client(`${head.replace('content-length: 0\r\n', '')}2\r\n{}\r\n0\r\n\r\n`);
+    expect(await small.until(answered)).toContain('200 OK');
+    const second = client(chunked(bodyOf(100_000)));
+    await settle();
+    expect(gate.callCount).toBe(1);
+    gate.letGo();
+    await gate.reached(2);
+    gate.letGo();
+    expect(await second.until(answered)).toContain('200 OK');
+  });
+
   it('that stop coming, or come too slowly, are cut', async () => {
     const clock = new ManualClock();
     await start({ bodyStallMs: 5000, bodyTimeoutMs: 20_000 }, {}, { clock });

@@ -40,10 +40,10 @@ export const calmLimits: NonNullable<EmbeddedOptions['limits']> = {
 
 export async function openTestLog(
   disk: Disk,
-  options: { limits?: EmbeddedOptions['limits']; durability?: Durability; nowMs?: number } = {},
+  options: { limits?: EmbeddedOptions['limits']; durability?: Durability; nowMs?: number; clock?: SimClock } = {},
 ): Promise<OpenLog> {
   const machine = new TestMachine();
-  const clock = new SimClock(options.nowMs);
+  const clock = options.clock ?? new SimClock(options.nowMs);
   const log = await openEmbeddedLog({
     disk,
     clock,

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../kernel/clock.ts';
 import { isDiskFull } from '../kernel/disk.ts';
+import type { LogTelemetry } from '../kernel/telemetry.ts';
 import type { AppendEntry, AppendOutcome, Durability, RejectReason, StoredBatch } from './engine.ts';
 import { LogFullError, LogReadOnlyError, OutcomeUnknownError } from './errors.ts';
 import { entryHeaderBytes, entryKind, frameHeaderBytes, sealFrame, writeEntry, type FrameEntry } from './frame.ts';
@@ -13,6 +14,7 @@ export interface CommitterOptions {
   readonly journal: Journal;
   readonly clock: Clock;
   readonly durability: Durability;
+  readonly telemetry: LogTelemetry;
   readonly folderId: number;
   /** A commit takes what waits up to this many bytes, and at least one call. */
   readonly commitBytesMax: number;
@@ -61,12 +63,19 @@ export class Committer {
   #durableUpTo: number;
   /** The newest commit of records or commands that some frame says to be durable. */
   #saidDurable: number;
+  /** Record batches in the newest frame. */
+  #batchBytes = 0;
   #syncTimer: Timer | undefined;
   #markTimer: Timer | undefined;
 
   constructor(options: CommitterOptions) {
     this.#options = options;
     this.#commit = this.#durableUpTo = this.#saidDurable = options.state.commit;
+  }
+
+  /** What waits for a commit. */
+  get queue(): { readonly bytes: number; readonly calls: number } {
+    return { bytes: this.#queuedBytes, calls: this.#queue.length };
   }
 
   append(entries: readonly AppendEntry[]): Promise<AppendOutcome[]> {
@@ -187,7 +196,7 @@ export class Committer {
   }
 
   async #commitCalls(calls: readonly Waiting[]): Promise<void> {
-    const { journal, state, durability } = this.#options;
+    const { journal, state, durability, clock, telemetry } = this.#options;
     const length = calls.reduce((sum, call) => sum + call.bytes, frameHeaderBytes);
     if (!journal.hasRoom(length) && !(await this.#roll())) {
       this.#refuse(calls, this.#isAbandoned ? 'read-only' : 'disk-full');
@@ -195,7 +204,9 @@ export class Committer {
     }
     await journal.write(this.#encode(calls, length));
     if (durability === 'fsync') {
+      const startedMs = clock.monotonic();
       await journal.sync();
+      telemetry.journalSynced(clock.monotonic() - startedMs);
       this.#durableUpTo = this.#commit;
     } else if (durability === 'os') this.#syncSoon();
     this.commits++;
@@ -203,6 +214,8 @@ export class Committer {
     state.commit = this.#commit;
     for (const call of calls) call.publish();
     this.#options.onPublished();
+    const count = calls.includes(marker) ? calls.length - 1 : calls.length;
+    if (count > 0) telemetry.committed({ frameBytes: length, calls: count, batchBytes: this.#batchBytes });
   }
 
   #encode(calls: readonly Waiting[], length: number): Buffer {
@@ -210,10 +223,12 @@ export class Committer {
     const frame = this.#frame.subarray(0, length);
     let at = frameHeaderBytes;
     let entryCount = 0;
+    this.#batchBytes = 0;
     for (const call of calls) {
       for (const entry of call.entries) {
         at = writeEntry(frame, at, entry);
         entryCount++;
+        if (entry.kind === entryKind.batch) this.#batchBytes += entry.payload.length;
       }
     }
     const { journal, folderId } = this.#options;
@@ -263,7 +278,11 @@ export class Committer {
   async #sync(): Promise<void> {
     // Not what is being written now: a sync need not take that along.
     const { commit } = this.#options.state;
-    if (this.#options.durability !== 'memory') await this.#options.journal.sync();
+    if (this.#options.durability !== 'memory') {
+      const startedMs = this.#options.clock.monotonic();
+      await this.#options.journal.sync();
+      this.#options.telemetry.journalSynced(this.#options.clock.monotonic() - startedMs);
+    }
     this.#durableUpTo = Math.max(this.#durableUpTo, commit);
   }
 }

@@ -2,6 +2,7 @@ import type { Clock } from '../kernel/clock.ts';
 import type { Disk } from '../kernel/disk.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Random } from '../kernel/random.ts';
+import { silentTelemetry, type LogTelemetry } from '../kernel/telemetry.ts';
 import { readCheckpoint, writeCheckpoint, type CheckpointState } from './checkpoint.ts';
 import { Committer } from './committer.ts';
 import type {
@@ -33,6 +34,8 @@ export interface EmbeddedOptions {
   readonly logger: Logger;
   readonly machine: StateMachine;
   readonly durability: Durability;
+  /** Told of commits, flushes and checkpoints; nobody by default. */
+  readonly telemetry?: LogTelemetry;
   /** Replaces single values of {@link embeddedLimits}; for tests. */
   readonly limits?: Partial<EmbeddedLimits>;
 }
@@ -81,6 +84,7 @@ class EmbeddedLog implements LogEngine {
   readonly durability: Durability;
   readonly #options: EmbeddedOptions;
   readonly #limits: EmbeddedLimits;
+  readonly #telemetry: LogTelemetry;
   readonly #files: FileCache;
   readonly #state: LogState;
   readonly #maintenance: Maintenance;
@@ -88,6 +92,8 @@ class EmbeddedLog implements LogEngine {
   #journal: Journal | undefined;
   #committer: Committer | undefined;
   #generation: number;
+  /** Generation of the newest checkpoint written since the start. */
+  #checkpointed = 0;
   #failure: string | undefined;
   #closing: Promise<void> | undefined;
   /** While recovering: work on files that commands asked for, until those commands are durable beyond doubt. */
@@ -98,6 +104,7 @@ class EmbeddedLog implements LogEngine {
     this.durability = options.durability;
     this.#options = options;
     this.#limits = limits;
+    this.#telemetry = options.telemetry ?? silentTelemetry;
     this.#generation = checkpoint.generation;
     this.#folderId = checkpoint.folderId;
     this.#files = new FileCache(options.disk, limits.openFilesMax);
@@ -114,13 +121,17 @@ class EmbeddedLog implements LogEngine {
       disk: options.disk,
       clock: options.clock,
       logger: options.logger,
+      telemetry: this.#telemetry,
       folderId: checkpoint.folderId,
       flush: limits,
       reserveBytes: limits.reserveBytes,
       onFailure: (error) => this.#fail(error),
       generation: () => this.#journal?.generation ?? this.#generation,
       syncJournal: async () => this.#committer?.syncWritten(),
-      onCheckpoint: async (generation) => this.#journal?.recycle(generation),
+      onCheckpoint: async (generation) => {
+        this.#checkpointed = generation;
+        await this.#journal?.recycle(generation);
+      },
       onDiskFull: () => this.#journal?.wake(),
     });
   }
@@ -148,13 +159,23 @@ class EmbeddedLog implements LogEngine {
     if (this.#failure !== undefined) throw new Error(`recovery could not write: ${this.#failure}`);
     for (const group of this.#state.groups.values()) await group.segments.checkComplete(group.trimMs);
     this.#journal = await this.#openJournal(replay);
+    // One that found no room before may have been written meanwhile, when there was no journal yet to tell.
+    await this.#journal.recycle(this.#checkpointed);
     for (const work of this.#fileWork?.splice(0) ?? []) void this.#maintenance.run(work);
     this.#fileWork = undefined;
     this.#committer = this.#makeCommitter(this.#journal);
-    if (replay.commits > 0) {
-      const ms = Math.round(clock.monotonic() - startedMs);
-      logger.info({ commits: replay.commits, ms }, 'recovered the log');
-    }
+    const ms = clock.monotonic() - startedMs;
+    const { commits } = replay;
+    this.#tell({ ms, commits });
+    if (commits > 0) logger.info({ commits, ms: Math.round(ms) }, 'recovered the log');
+  }
+
+  #tell(recovery: { ms: number; commits: number }): void {
+    this.#telemetry.recovered(recovery);
+    this.#telemetry.watch(() => {
+      const { bytes = 0, calls = 0 } = this.#committer?.queue ?? {};
+      return { queueBytes: bytes, queueCalls: calls, tailBytes: this.#state.tailBytes };
+    });
   }
 
   async #openJournal(replay: Replay): Promise<Journal> {
@@ -228,6 +249,7 @@ class EmbeddedLog implements LogEngine {
   #makeCommitter(journal: Journal): Committer {
     const { clock, durability } = this.#options;
     return new Committer({
+      telemetry: this.#telemetry,
       ...this.#limits,
       state: this.#state,
       journal,

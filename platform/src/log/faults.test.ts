@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { calmLimits, openTestLog, put, tinyLimits, type OpenLog } from '../../../testing/src/log-harness.ts';
-import { tick, until } from '../../../testing/src/sim-clock.ts';
+import { SimClock, tick, until } from '../../../testing/src/sim-clock.ts';
 import { SimDisk, type DiskFault } from '../../../testing/src/sim-disk.ts';
 import { readShard } from '../../../testing/src/test-batches.ts';
 import { propose } from '../../../testing/src/test-machine.ts';
@@ -188,6 +188,29 @@ describe('on a full disk', () => {
     await untilOk(opened);
     expect(await put(opened.log, shard, 'more')).toBe('stored');
     expect(await namesIn(await restarted(disk))).toEqual([...stored, 'more']);
+  });
+
+  test('a checkpoint that comes while the journal is being opened frees its files', async () => {
+    const limits = { ...calmLimits, firstFileBytes: 8192, fileBytes: 8192, filesMax: 2, tailBytesMax: 1e9 };
+    let disk = new SimDisk(5);
+    const first = await openWithShard(disk, limits);
+    for (let i = 0; i < 12; i++) await put(first.log, shard, `${i}`, 300);
+    disk = disk.kill();
+    disk.capacityBytes = disk.usedBytes;
+    const before = disk.peek('checkpoint') as Buffer;
+    const release = disk.hold('sync', /^journal\//);
+    const clock = new SimClock(first.clock.now());
+    const opening = openTestLog(disk, { limits, clock });
+    for (let i = 0; i < 500; i++) await tick();
+    disk.capacityBytes = Infinity;
+    clock.advance(500);
+    await until(() => !(disk.peek('checkpoint') as Buffer).equals(before));
+    for (let i = 0; i < 500; i++) await tick();
+    release();
+    const { log } = await opening;
+    // More than the files take that may exist at once.
+    for (let i = 12; i < 80; i++) expect(await put(log, shard, `${i}`, 300)).toBe('stored');
+    expect(await namesIn(log)).toEqual(Array.from({ length: 80 }, (_, i) => `${i}`));
   });
 
   test('the offsets of refused appends are given again', async () => {

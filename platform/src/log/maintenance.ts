@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../kernel/clock.ts';
 import { isDiskFull, type Disk } from '../kernel/disk.ts';
 import type { Logger } from '../kernel/logger.ts';
+import type { LogTelemetry } from '../kernel/telemetry.ts';
 import { writeCheckpoint } from './checkpoint.ts';
 import { flushTails, type FlushOptions } from './flush.ts';
 import type { FileWork, LogState } from './log-state.ts';
@@ -12,6 +13,7 @@ export interface MaintenanceOptions {
   readonly disk: Disk;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly telemetry: LogTelemetry;
   readonly folderId: number;
   readonly flush: FlushOptions;
   /** Disk kept back, so that a checkpoint can be written when everything else is full; 0 for none. */
@@ -110,13 +112,18 @@ export class Maintenance {
   async #flushTails(): Promise<void> {
     // Also those that are dropped meanwhile: a checkpoint under way names their files, which are removed after it.
     const groups = [...this.#state.groups.values()];
+    const { clock, telemetry } = this.#options;
+    const startedMs = clock.monotonic();
     await flushTails(this.#state, this.#options.flush);
     for (const group of groups) await group.segments.sync();
+    telemetry.flushed(clock.monotonic() - startedMs);
   }
 
   async #checkpoint(): Promise<void> {
     if (!this.isDiskFull) await this.#makeReserve();
     this.#isCheckpointWanted = false;
+    const { clock, telemetry } = this.#options;
+    const startedMs = clock.monotonic();
     try {
       // Captured in one synchronous step, so that all of it is of the same commit; the segments too, lest they hold records that
       // the checkpoint does not know: were the journal to lose those, others would get their offsets.
@@ -134,6 +141,7 @@ export class Maintenance {
         groups: groups.map(({ group, ...rest }) => ({ ...rest, ...group.segments.state() })),
         snapshot,
       });
+      telemetry.checkpointed(clock.monotonic() - startedMs);
       await this.#options.onCheckpoint(generation);
     } catch (error) {
       this.#isCheckpointWanted = true;

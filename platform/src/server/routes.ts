@@ -4,6 +4,7 @@ import type { LogEngine } from '../log/index.ts';
 import type { LocalRoute } from '../protocol/index.ts';
 import type { StreamsService } from '../streams/index.ts';
 import type { ServerConfig } from './config.ts';
+import type { Meters } from './meters.ts';
 
 /** The version in package.json. */
 export const version: string = (createRequire(import.meta.url)('../../package.json') as { version: string }).version;
@@ -34,6 +35,21 @@ export function healthRoute({ config, clock, log, startedMs }: HealthParts): Loc
         uptimeMs: clock.now() - startedMs,
       };
       return { status: 200, contentType: 'application/json', body: `${JSON.stringify(health)}\n` };
+    },
+  };
+}
+
+/** `GET /_millrace/metrics`: what Prometheus scrapes. */
+export function metricsRoute(meters: Meters, log: LogEngine): LocalRoute {
+  // The library costs memory and start-up time, so it is loaded when somebody asks.
+  const load = async () => (await import('./metrics.ts')).makeRegistry({ meters, log, version });
+  let registry: ReturnType<typeof load> | undefined;
+  return {
+    method: 'GET',
+    path: '/_millrace/metrics',
+    async handle() {
+      const loaded = await (registry ??= load());
+      return { status: 200, contentType: loaded.contentType, body: await loaded.metrics() };
     },
   };
 }

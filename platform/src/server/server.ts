@@ -14,7 +14,9 @@ import { StreamsService } from '../streams/index.ts';
 import { loadCertificate } from './certificate-store.ts';
 import type { ServerConfig } from './config.ts';
 import { readCredentials } from './credentials.ts';
-import { healthRoute, resetRoute } from './routes.ts';
+import { meteredDisk } from './metered-disk.ts';
+import { Meters } from './meters.ts';
+import { healthRoute, metricsRoute, resetRoute } from './routes.ts';
 import { makeStreams } from './starting-streams.ts';
 
 /** The server cannot start; the message says why and what to do. */
@@ -56,17 +58,26 @@ interface Parts {
 
 async function startParts(config: ServerConfig, logger: Logger, { opened, closeAll }: Parts): Promise<RunningServer> {
   const clock = systemClock;
-  const disk = openDisk(config, opened);
+  const meters = new Meters();
+  const disk = openDisk(config, opened, meters);
   const streams = new StreamsService({ ...config, clock, random: systemRandom, logger });
   const catalog = new Catalog(clock, [streams.domain]);
   const { durability } = config;
-  const log = await openEmbeddedLog({ disk, clock, random: systemRandom, logger, machine: catalog, durability });
+  const log = await openEmbeddedLog({
+    disk,
+    clock,
+    random: systemRandom,
+    logger,
+    telemetry: meters,
+    machine: catalog,
+    durability,
+  });
   opened.push(() => log.close());
   catalog.attach(log);
   const operations = await streams.start(catalog, log);
   opened.push(() => streams.close());
   await makeStreams(config.streams, operations);
-  const routes: LocalRoute[] = [healthRoute({ config, clock, log, startedMs: clock.now() })];
+  const routes: LocalRoute[] = [healthRoute({ config, clock, log, startedMs: clock.now() }), metricsRoute(meters, log)];
   if (durability === 'memory') routes.push(resetRoute(streams));
   const listener = await listen({
     hosts: config.hosts,
@@ -99,7 +110,7 @@ async function startParts(config: ServerConfig, logger: Logger, { opened, closeA
   };
 }
 
-function openDisk(config: ServerConfig, opened: Parts['opened']): Disk {
+function openDisk(config: ServerConfig, opened: Parts['opened'], meters: Meters): Disk {
   if (config.durability === 'memory') return new MemoryDisk();
   const lock = lockFolder(config.dataDir);
   if (lock === undefined) {
@@ -108,7 +119,7 @@ function openDisk(config: ServerConfig, opened: Parts['opened']): Disk {
     );
   }
   opened.push(() => lock.release());
-  return systemDisk(config.dataDir);
+  return meteredDisk(systemDisk(config.dataDir), meters);
 }
 
 function endpointOf(config: ServerConfig, { port }: Listener): string {

@@ -20,6 +20,8 @@ const commands = {
   generate: () => steps(Object.entries(generators).map(([name, tool]) => [name, [tool]])),
   bench: () => handOver(['bench/src/main.ts', ...args]),
   conformance: () => handOver(['conformance/src/main.ts', ...args]),
+  mutations: () => handOver(['testing/src/mutations/main.ts', ...args]),
+  sim: () => handOver(['testing/src/simulation/main.ts', ...args]),
   nightly: () => handOver(['conformance/src/nightly.ts', ...args]),
 };
 

@@ -11,11 +11,11 @@ import { suites } from './suites.ts';
 
 const usage = `npm run nightly -- [STEP…] [--rounds N] [--seed N] [--durability MODE] [--seeds N] [--megabytes N]
 
-  STEP               kill, crash-sim, strace, ready, suites; without one all of them, in this order
+  STEP               kill, crash-sim, sim, mutations, strace, ready, suites; without one all of them, in this order
   --rounds N         kill: how often the server is killed (default 200)
   --seed N           kill: the same kills again; without it a new seed, which is printed
   --durability MODE  kill: fsync or os only; without it fsync for all rounds and os for a tenth of them
-  --seeds N          crash-sim: histories on the simulated disk, for each durability (default 2000)
+  --seeds N          crash-sim: histories on the simulated disk, for each durability; sim: histories from the handlers down (default 2000)
   --megabytes N      ready: how much is stored (default 2048)
 `;
 
@@ -34,6 +34,8 @@ const { values, positionals } = parseArgs({
 const steps: Readonly<Record<string, (checks: Checks) => Promise<void>>> = {
   kill,
   'crash-sim': (checks) => child(checks, 'testing/src/crash-sim.ts', ['--seeds', values.seeds]),
+  sim: (checks) => child(checks, 'testing/src/simulation/main.ts', ['--seeds', values.seeds]),
+  mutations: (checks) => child(checks, 'testing/src/mutations/main.ts', []),
   strace: straceSuite,
   ready: (checks) => readySuite(Number(values.megabytes), checks),
   suites: (checks) => child(checks, 'conformance/src/main.ts', otherSuites()),

@@ -2,15 +2,16 @@ import { parseArgs } from 'node:util';
 import { runCrashes } from './crash-world.ts';
 
 /*
- * node testing/src/crash-sim.ts --seeds 2000 [--from N] [--durability fsync|os]
+ * node testing/src/crash-sim.ts --seeds 2000 [--from N] [--durability fsync|os] [--first]
  *
- * Each seed is one history of a few runs and crashes; a failing one fails again under the same number.
+ * Each seed is one history of a few runs and crashes; a failing one fails again under the same number. With --first the first failure is the last.
  */
 const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '1000' },
     from: { type: 'string', default: '1' },
     durability: { type: 'string' },
+    first: { type: 'boolean', default: false },
   },
 });
 const from = Number(values.from);
@@ -24,7 +25,7 @@ let crashes = 0;
 let stored = 0;
 // Only disks that never answer keep a simulation alive; this keeps the process.
 const alive = setInterval(() => undefined, 1000);
-for (let seed = from; seed < until; seed++) {
+for (let seed = from; seed < until && !(values.first && failed > 0); seed++) {
   for (const durability of modes) {
     try {
       const report = await runCrashes({ seed, durability });

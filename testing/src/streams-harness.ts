@@ -2,7 +2,7 @@ import { Catalog } from '../../platform/src/catalog/index.ts';
 import type { Disk } from '../../platform/src/kernel/disk.ts';
 import { silentLogger } from '../../platform/src/kernel/logger.ts';
 import { MemoryDisk } from '../../platform/src/kernel/memory-disk.ts';
-import { systemRandom } from '../../platform/src/kernel/random.ts';
+import { systemRandom, type Random } from '../../platform/src/kernel/random.ts';
 import { openEmbeddedLog, type Durability, type LogEngine } from '../../platform/src/log/index.ts';
 import type { EmbeddedLimits } from '../../platform/src/log/limits.ts';
 import type { KinesisOperations } from '../../platform/src/model/index.ts';
@@ -18,6 +18,7 @@ export interface StreamsHarnessOptions {
   readonly lifecycleDelayMs?: number;
   readonly engine?: Partial<EmbeddedLimits>;
   readonly clock?: SimClock;
+  readonly random?: Random;
 }
 
 /** Data Streams without the wire: typed calls on a simulated clock. */
@@ -51,9 +52,10 @@ type BuiltOperation =
 
 export async function startStreams(options: StreamsHarnessOptions = {}): Promise<StreamsHarness> {
   const clock = options.clock ?? new SimClock();
+  const random = options.random ?? systemRandom;
   const service = new StreamsService({
     clock,
-    random: systemRandom,
+    random,
     logger: silentLogger,
     limits: options.limits ?? rateLimitProfile('off'),
     lifecycleDelayMs: options.lifecycleDelayMs ?? 0,
@@ -62,7 +64,7 @@ export async function startStreams(options: StreamsHarnessOptions = {}): Promise
   const log = await openEmbeddedLog({
     disk: options.disk ?? new MemoryDisk(),
     clock,
-    random: systemRandom,
+    random,
     logger: silentLogger,
     machine: catalog,
     durability: options.durability ?? 'memory',

@@ -14,6 +14,8 @@ ${columns([
   ['millrace put STREAM', 'put the lines of stdin as records'],
   ['millrace tail STREAM', 'print records as they come, from all shards'],
   ['millrace streams', 'list, create, describe and delete streams'],
+  ['millrace inspect', 'show what is in a data folder'],
+  ['millrace check', 'verify a data folder, and say what is lost'],
   ['millrace version', 'print the version'],
 ])}
 Each takes --help.

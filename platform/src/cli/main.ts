@@ -11,6 +11,8 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   put: async () => (await import('./put.ts')).put,
   tail: async () => (await import('./tail.ts')).tail,
   streams: async () => (await import('./streams.ts')).streams,
+  inspect: async () => (await import('./inspect.ts')).inspect,
+  check: async () => (await import('./check.ts')).check,
 };
 
 async function main(args: string[]): Promise<void> {

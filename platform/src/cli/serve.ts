@@ -5,6 +5,7 @@ import { version } from '../server/routes.ts';
 import { startServer, type RunningServer } from '../server/server.ts';
 import { settings } from '../server/settings.ts';
 import { columns, serveHelp } from './help.ts';
+import { boundYoungGeneration } from './young-generation.ts';
 import { parseCommand } from './usage.ts';
 
 /** `millrace serve`: runs until it is told to stop. */
@@ -19,6 +20,7 @@ export async function serve(args: string[]): Promise<void> {
   if (parsed === undefined) return;
   const config = resolveConfig(parsed.values, process.env);
   const logger = stderrLogger(config.logLevel);
+  boundYoungGeneration();
   const server = await startServer(config, logger);
   process.stdout.write(banner(server, config));
   stopOnSignals(server);

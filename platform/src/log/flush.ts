@@ -1,3 +1,4 @@
+import type { BufferPool } from '../kernel/buffer-pool.ts';
 import { blockHeaderBytes, sealBlock, type BlockRef } from './block.ts';
 import type { StoredBatch } from './engine.ts';
 import type { LogState } from './log-state.ts';
@@ -20,11 +21,14 @@ interface PlannedBlock {
  * Moves batches from memory to the segments: first written, then dropped from memory, so that a reader always finds them.
  * Resolves when all that was in memory at the call, and nothing else, is written; not durable before the segments are synced.
  */
-export async function flushTails(state: LogState, options: FlushOptions): Promise<void> {
+export async function flushTails(
+  state: LogState,
+  options: FlushOptions & { readonly buffers: BufferPool },
+): Promise<void> {
   const plans = [...state.groups.values()]
     .filter((group) => group.withTail.size > 0)
     .map((group) => ({ group, blocks: planBlocks(group, options.blockBytes) }));
-  for (const { group, blocks } of plans) await flushGroup(state, group, blocks, options.chunkBytes);
+  for (const { group, blocks } of plans) await flushGroup(state, group, blocks, options);
 }
 
 function planBlocks(group: GroupLog, blockBytes: number): PlannedBlock[] {
@@ -51,7 +55,7 @@ async function flushGroup(
   state: LogState,
   group: GroupLog,
   blocks: readonly PlannedBlock[],
-  chunkBytes: number,
+  { chunkBytes, buffers }: FlushOptions & { readonly buffers: BufferPool },
 ): Promise<void> {
   for (let from = 0; from < blocks.length;) {
     let to = from;
@@ -61,16 +65,20 @@ async function flushGroup(
     }
     if (group.isDropped) return;
     const chunk = blocks.slice(from, to);
-    await writeChunk(group, chunk, bytes);
+    const buffer = buffers.take(bytes);
+    try {
+      await writeChunk(group, chunk, buffer);
+    } finally {
+      buffers.give(buffer);
+    }
     if (group.isDropped) return;
     for (const block of chunk) state.dropTail(block.shard, block.batches.length);
     from = to;
   }
 }
 
-async function writeChunk(group: GroupLog, chunk: readonly PlannedBlock[], bytes: number): Promise<void> {
+async function writeChunk(group: GroupLog, chunk: readonly PlannedBlock[], buffer: Buffer): Promise<void> {
   const place = await group.segments.place();
-  const buffer = Buffer.allocUnsafeSlow(bytes);
   const refs: BlockRef[] = [];
   let at = 0;
   for (const block of chunk) {

@@ -32,7 +32,7 @@ export function embeddedLimits(durability: Durability): EmbeddedLimits {
     flushBytes: 8 * MiB,
     tailBytesMax: 32 * MiB,
     blockBytes: 256 * KiB,
-    chunkBytes: 4 * MiB,
+    chunkBytes: 2 * MiB,
     segmentBytesMax: 64 * MiB,
     openFilesMax: 512,
     indexEntriesMax: 200_000,

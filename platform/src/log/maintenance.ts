@@ -1,3 +1,4 @@
+import { BufferPool } from '../kernel/buffer-pool.ts';
 import type { Clock, Timer } from '../kernel/clock.ts';
 import { isDiskFull, type Disk } from '../kernel/disk.ts';
 import type { Logger } from '../kernel/logger.ts';
@@ -40,6 +41,7 @@ export class Maintenance {
   isDiskFull = false;
   readonly #state: LogState;
   readonly #options: MaintenanceOptions;
+  readonly #buffers: BufferPool;
   #last: Promise<void> = Promise.resolve();
   #queuedFlush: Promise<void> | undefined;
   #isCheckpointWanted = false;
@@ -50,6 +52,7 @@ export class Maintenance {
   constructor(state: LogState, options: MaintenanceOptions) {
     this.#state = state;
     this.#options = options;
+    this.#buffers = new BufferPool({ bufferBytes: options.flush.chunkBytes, countMax: 1 });
   }
 
   /** Whether a checkpoint was asked for and could not be written yet. */
@@ -114,7 +117,7 @@ export class Maintenance {
     const groups = [...this.#state.groups.values()];
     const { clock, telemetry } = this.#options;
     const startedMs = clock.monotonic();
-    await flushTails(this.#state, this.#options.flush);
+    await flushTails(this.#state, { ...this.#options.flush, buffers: this.#buffers });
     for (const group of groups) await group.segments.sync();
     telemetry.flushed(clock.monotonic() - startedMs);
   }

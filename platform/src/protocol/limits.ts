@@ -19,6 +19,9 @@ export interface ProtocolLimits {
   readonly smallBodiesBytesMax: number;
   /** All other bodies held at one time; a socket is not read until its body has its share. */
   readonly bodiesBytesMax: number;
+  /** Of those, what is at most this long is read into buffers that are kept and used again. */
+  readonly pooledBodyBytesMax: number;
+  readonly pooledBodiesMax: number;
   /** Answers being made: what handlers have announced by `answerBytesMax`. */
   readonly answersInMakingBytesMax: number;
   /** Answers made and not yet taken by the peer; those of at most `smallAnswerBytesMax` are not counted. */
@@ -55,6 +58,8 @@ export const defaultLimits: ProtocolLimits = {
   smallBodyBytesMax: 64 * 1024,
   smallBodiesBytesMax: 64 * MEBIBYTE,
   bodiesBytesMax: 128 * MEBIBYTE,
+  pooledBodyBytesMax: MEBIBYTE,
+  pooledBodiesMax: 24,
   answersInMakingBytesMax: 64 * MEBIBYTE,
   answersInSendingBytesMax: 64 * MEBIBYTE,
   smallAnswerBytesMax: 64 * 1024,

@@ -2,6 +2,7 @@ import type http from 'node:http';
 import type { Http2Server, ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Server as TlsServer, TLSSocket } from 'node:tls';
+import { BufferPool } from '../kernel/buffer-pool.ts';
 import { ByteBudget } from '../kernel/byte-budget.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
@@ -294,6 +295,7 @@ function createFrontDoor(options: ListenerOptions, watch: StallWatch): FrontDoor
       limits,
       small: new ByteBudget(limits.smallBodiesBytesMax),
       large: new ByteBudget(limits.bodiesBytesMax),
+      buffers: new BufferPool({ bufferBytes: limits.pooledBodyBytesMax, countMax: limits.pooledBodiesMax }),
       watch,
     },
     writer,

@@ -114,8 +114,9 @@ export class FrontDoor {
     const contentType = contentTypeOf(exchange);
     const encoding = encodingOf(contentType);
     if (encoding === undefined) {
+      const answered = this.#answerOtherType(exchange, headers, contentType, body.bytes as Buffer);
       body.release();
-      return this.#answerOtherType(exchange, headers, contentType, body.bytes as Buffer);
+      return answered;
     }
     const request: OperationRequest = { exchange, requestId, encoding, body: body.bytes };
     body.bytes = undefined; // A large body must not live as long as its call.

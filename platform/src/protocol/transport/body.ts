@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { BufferPool } from '../../kernel/buffer-pool.ts';
 import type { ByteBudget, Release } from '../../kernel/byte-budget.ts';
 import type { ProtocolLimits } from '../limits.ts';
 import type { NodeRequest } from './request-head.ts';
@@ -9,10 +10,12 @@ export interface BodyShares {
   readonly limits: ProtocolLimits;
   readonly small: ByteBudget;
   readonly large: ByteBudget;
+  /** For bodies that are not small; they go back when the body is released. */
+  readonly buffers: BufferPool;
   readonly watch: StallWatch;
 }
 
-/** A body in memory, counted until `release` is called. */
+/** A body in memory, counted until `release` is called; nobody may look at its bytes after that. */
 export interface ReadBody {
   readonly kind: 'body';
   /** Whoever takes them may let go of them here. */
@@ -72,10 +75,10 @@ export async function readBody(request: NodeRequest, shares: BodyShares, isReady
   isReady();
   const whole = length === undefined ? undefined : await takeWhole(request, length);
   if (whole !== undefined) return { kind: 'body', bytes: whole, release: granted };
-  const collector = new Collector(request, length, limits);
-  const body = await collector.collect(shares.watch);
+  const collector = new Collector(request, length, shares);
+  const body = await collector.collect();
   if (body === OUTGROWN) return outgrown(request, collector, granted, shares);
-  return held(body, granted);
+  return held(body, granted, isSmall ? undefined : shares.buffers);
 }
 
 async function outgrown(
@@ -87,13 +90,21 @@ async function outgrown(
   const granted = await share(request, shares.large, shares.limits.bodyBytesMax, shares);
   small();
   if (typeof granted !== 'function') return granted;
-  return held(await collector.goOn(shares.limits.bodyBytesMax, shares.watch), granted);
+  return held(await collector.goOn(shares.limits.bodyBytesMax), granted);
 }
 
-function held(body: Buffer | BodyOutcome, granted: Release): BodyOutcome {
-  if (Buffer.isBuffer(body)) return { kind: 'body', bytes: body, release: granted };
-  granted();
-  return body;
+function held(body: Buffer | BodyOutcome, granted: Release, buffers?: BufferPool): BodyOutcome {
+  if (!Buffer.isBuffer(body)) {
+    granted();
+    return body;
+  }
+  let lender = buffers;
+  const release = (): void => {
+    lender?.give(body);
+    lender = undefined; // Given back a second time, it might be somebody else's by now.
+    granted();
+  };
+  return { kind: 'body', bytes: body, release };
 }
 
 function share(
@@ -155,6 +166,7 @@ class Collector implements Watched {
   readonly totalMs: number;
   readonly #request: NodeRequest;
   readonly #length: number | undefined;
+  readonly #shares: BodyShares;
   #bytesMax: number;
   #whenFull: BodyOutcome;
   readonly #chunks: Buffer[] = [];
@@ -162,9 +174,11 @@ class Collector implements Watched {
   #hasEnded = false;
   #finish!: (outcome: Buffer | BodyOutcome) => void;
 
-  constructor(request: NodeRequest, length: number | undefined, limits: ProtocolLimits) {
+  constructor(request: NodeRequest, length: number | undefined, shares: BodyShares) {
+    const { limits } = shares;
     this.#request = request;
     this.#length = length;
+    this.#shares = shares;
     this.#bytesMax = length === undefined ? Math.min(limits.smallBodyBytesMax, limits.bodyBytesMax) : length;
     this.#whenFull = length === undefined ? OUTGROWN : GONE;
     this.stallMs = limits.bodyStallMs;
@@ -172,19 +186,20 @@ class Collector implements Watched {
   }
 
   /** After OUTGROWN: reads on, up to `bytesMax`. */
-  goOn(bytesMax: number, watch: StallWatch): Promise<Buffer | BodyOutcome> {
+  goOn(bytesMax: number): Promise<Buffer | BodyOutcome> {
     this.#bytesMax = bytesMax;
     this.#whenFull = TOO_LARGE;
     if (this.progress > bytesMax) return Promise.resolve(TOO_LARGE);
     // What was taken before may have been all, and its end told already.
     if (this.#hasEnded) return Promise.resolve(this.#joined());
-    const collected = this.collect(watch);
+    const collected = this.collect();
     this.#request.resume();
     return collected;
   }
 
-  async collect(watch: StallWatch): Promise<Buffer | BodyOutcome> {
+  async collect(): Promise<Buffer | BodyOutcome> {
     const request = this.#request;
+    const { watch, buffers } = this.#shares;
     if (request.destroyed) return GONE;
     watch.add(this);
     const outcome = await new Promise<Buffer | BodyOutcome>((resolve) => {
@@ -198,6 +213,7 @@ class Collector implements Watched {
     request.off('data', this.#onData);
     request.off('end', this.#onEnd);
     request.off('close', this.#onGone);
+    if (this.#whole !== undefined && outcome !== this.#whole) buffers.give(this.#whole);
     return outcome;
   }
 
@@ -217,10 +233,15 @@ class Collector implements Watched {
     } else if (chunk.length === length) {
       this.#whole = chunk;
     } else if (length !== undefined) {
-      this.#whole ??= Buffer.allocUnsafeSlow(length);
+      this.#whole ??= this.#makeRoom(length);
       this.#whole.set(chunk, before);
     }
   };
+
+  #makeRoom(length: number): Buffer {
+    const { limits, buffers } = this.#shares;
+    return length <= limits.smallBodyBytesMax ? Buffer.allocUnsafeSlow(length) : buffers.take(length);
+  }
 
   #joined(): Buffer {
     return Buffer.concat(this.#chunks, this.progress);

@@ -204,6 +204,33 @@ describe('bodies in flight', () => {
     expect(await second.until(answered)).toContain('200 OK');
   });
 
+  it('are not overwritten while they are looked at, though their memory is used again', async () => {
+    const told: string[] = [];
+    const handler: Handler = async (input: { readonly Data: Buffer; readonly PartitionKey: string }) => {
+      await settle(); // Meanwhile others come and go.
+      told.push(input.Data.every((byte) => byte === input.PartitionKey.charCodeAt(0)) ? input.PartitionKey : 'mixed');
+      return output;
+    };
+    await start({ pooledBodiesMax: 3, smallBodyBytesMax: 1000 }, { putRecord: handler });
+    const headers = headersFor('PutRecord', { 'content-type': 'application/x-amz-cbor-1.1' });
+    const keys = 'abcdefghijkl'.split('');
+    await Promise.all(
+      keys.map(async (key) => {
+        const data = Buffer.alloc(200_000, key);
+        const head = Buffer.from([0x5a, ...Buffer.from(data.length.toString(16).padStart(8, '0'), 'hex')]);
+        const names = ['a3', '6a', 'StreamName', '61', 'a', '6c', 'PartitionKey', '61', key, '64', 'Data'];
+        const bytes = names.map((text) => Buffer.from(text, /^[a6][0-9a-f]$/.test(text) ? 'hex' : 'latin1'));
+        const body = Buffer.concat([...bytes, head, data]);
+        const left = client(rawRequest({ ...headers, 'content-length': String(body.length) }));
+        left.socket.write(body.subarray(0, 90_000), () => left.socket.destroy());
+        const stays = client(rawRequest({ ...headers, 'content-length': String(body.length) }));
+        stays.socket.write(body);
+        await stays.until(/200 OK/);
+      }),
+    );
+    expect(told.sort()).toEqual(keys);
+  });
+
   it('that stop coming, or come too slowly, are cut', async () => {
     const clock = new ManualClock();
     await start({ bodyStallMs: 5000, bodyTimeoutMs: 20_000 }, {}, { clock });

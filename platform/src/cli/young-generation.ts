@@ -1,0 +1,26 @@
+import { PerformanceObserver } from 'node:perf_hooks';
+import v8 from 'node:v8';
+
+const bytesMax = 16 * 1024 * 1024;
+
+/**
+ * Keeps V8's young generation at 16 MiB. By itself it grows to 128 MiB under load, and buffers that are let go of wait for its collections:
+ * a third of the server's memory, for a speed that hardly differs.
+ *
+ * `--max-semi-space-size` says the same, but only on a command line. The factor of growth is looked at by each collection.
+ */
+export function boundYoungGeneration(): void {
+  let mayGrow = true;
+  const observer = new PerformanceObserver(() => {
+    const isBelow = youngGenerationBytes() < bytesMax;
+    if (isBelow === mayGrow) return;
+    mayGrow = isBelow;
+    v8.setFlagsFromString(`--semi-space-growth-factor=${isBelow ? 2 : 1}`);
+  });
+  observer.observe({ entryTypes: ['gc'] });
+}
+
+/** Memory of the young generation, used or not. */
+export function youngGenerationBytes(): number {
+  return v8.getHeapSpaceStatistics().find(({ space_name: name }) => name === 'new_space')?.space_size ?? 0;
+}

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { checkTheChecker } from './durability/kill/ledger-checks.ts';
 import { killRounds } from './durability/kill/suite.ts';
+import { pointsSuite } from './durability/points/suite.ts';
 import { readySuite } from './durability/ready/suite.ts';
 import { straceSuite } from './durability/strace/suite.ts';
 import { Checks } from './harness/checks.ts';
@@ -11,9 +12,9 @@ import { suites } from './suites.ts';
 
 const usage = `npm run nightly -- [STEP…] [--rounds N] [--seed N] [--durability MODE] [--seeds N] [--megabytes N]
 
-  STEP               kill, crash-sim, sim, mutations, strace, ready, suites; without one all of them, in this order
-  --rounds N         kill: how often the server is killed (default 200)
-  --seed N           kill: the same kills again; without it a new seed, which is printed
+  STEP               kill, points, crash-sim, sim, mutations, strace, ready, suites; without one all of them, in this order
+  --rounds N         kill: how often the server is killed at a random moment (default 700)
+  --seed N           kill, points: the same kills again; without it a new seed, which is printed
   --durability MODE  kill: fsync or os only; without it fsync for all rounds and os for a tenth of them
   --seeds N          crash-sim: histories on the simulated disk, for each durability; sim: histories from the handlers down (default 2000)
   --megabytes N      ready: how much is stored (default 2048)
@@ -22,7 +23,7 @@ const usage = `npm run nightly -- [STEP…] [--rounds N] [--seed N] [--durabilit
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    rounds: { type: 'string', default: '200' },
+    rounds: { type: 'string', default: '700' },
     seed: { type: 'string' },
     durability: { type: 'string' },
     seeds: { type: 'string', default: '2000' },
@@ -33,6 +34,7 @@ const { values, positionals } = parseArgs({
 
 const steps: Readonly<Record<string, (checks: Checks) => Promise<void>>> = {
   kill,
+  points: (checks) => pointsSuite({ repetitions: 3, isShort: false, seed: seedOf() }, checks),
   'crash-sim': (checks) => child(checks, 'testing/src/crash-sim.ts', ['--seeds', values.seeds]),
   sim: (checks) => child(checks, 'testing/src/simulation/main.ts', ['--seeds', values.seeds]),
   mutations: (checks) => child(checks, 'testing/src/mutations/main.ts', []),
@@ -75,12 +77,16 @@ async function main(): Promise<void> {
 async function kill(checks: Checks): Promise<void> {
   await checkTheChecker(checks);
   const rounds = Number(values.rounds);
-  const seed = values.seed === undefined ? undefined : Number(values.seed);
+  const seed = seedOf();
   if (values.durability !== 'os') await killRounds({ rounds, seed, durability: 'fsync' }, checks);
   if (values.durability === 'os') await killRounds({ rounds, seed, durability: 'os' }, checks);
   else if (values.durability === undefined) {
     await killRounds({ rounds: Math.ceil(rounds / 10), seed, durability: 'os' }, checks);
   }
+}
+
+function seedOf(): number | undefined {
+  return values.seed === undefined ? undefined : Number(values.seed);
 }
 
 /** Those that are no step of their own. */

@@ -43,8 +43,13 @@ export const suites: Readonly<Record<string, Suite>> = {
     load: async () => (await import('./abuse/suite.ts')).abuseSuite,
   },
   kill: {
-    summary: 'kill -9 under load, again and again: 20 rounds and a few of --durability os (nightly: 200)',
+    summary: 'kill -9 under load, again and again: 20 rounds and a few of --durability os (nightly: 700)',
     load: async () => (await import('./durability/suites.ts')).killSuite,
+  },
+  points: {
+    summary:
+      'kill -9 at each named step that changes the data folder, one moment of each (nightly: all moments, three times)',
+    load: async () => (await import('./durability/suites.ts')).pointsSuite,
   },
   strace: {
     summary: 'the system calls of a server: no answer before its sync, no failed sync passed over',

@@ -109,10 +109,25 @@ export class ServerProcess {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 
+  /** By SIGKILL, its own or another's. */
+  get wasKilled(): boolean {
+    return this.#child.signalCode === 'SIGKILL';
+  }
+
+  /** Resolves when the process is gone, for whatever reason. */
+  async gone(): Promise<void> {
+    await this.#exit;
+  }
+
   /** `kill -9`, at once; resolves when the process is gone. */
   async kill(): Promise<void> {
     this.#signal('SIGKILL');
     await this.#exit;
+  }
+
+  /** SIGUSR2, which the server itself has no use for. */
+  poke(): void {
+    this.#signal('SIGUSR2');
   }
 
   /** Ends it as an operator does. */
@@ -124,7 +139,7 @@ export class ServerProcess {
     throw new Error(`the server did not stop within ${stopMsMax} ms`);
   }
 
-  #signal(name: 'SIGKILL' | 'SIGTERM'): void {
+  #signal(name: 'SIGKILL' | 'SIGTERM' | 'SIGUSR2'): void {
     if (this.hasEnded) return;
     const traced = this.#isWrapped ? childOf(this.#child.pid as number) : undefined;
     if (traced === undefined) this.#child.kill(name);

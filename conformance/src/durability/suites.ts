@@ -2,6 +2,7 @@ import type { Checks } from '../harness/checks.ts';
 import type { Target } from '../harness/target.ts';
 import { checkTheChecker } from './kill/ledger-checks.ts';
 import { killRounds } from './kill/suite.ts';
+import { pointsSuite as points } from './points/suite.ts';
 import { readySuite as ready } from './ready/suite.ts';
 import { straceSuite as strace } from './strace/suite.ts';
 
@@ -18,6 +19,10 @@ export async function killSuite(_: Target, checks: Checks): Promise<void> {
   await checkTheChecker(checks);
   await killRounds({ rounds, durability: 'fsync' }, checks);
   await killRounds({ rounds: roundsOfOs, durability: 'os' }, checks);
+}
+
+export async function pointsSuite(_: Target, checks: Checks): Promise<void> {
+  await points({ repetitions: 1, isShort: true }, checks);
 }
 
 export async function straceSuite(_: Target, checks: Checks): Promise<void> {

@@ -59,7 +59,8 @@ export async function put(parts: WriterParts, target: ControlledStream, sizes: r
   } catch (error) {
     if (!(error instanceof NoAnswerError)) throw error;
     for (const attempt of call.attempts) load.world.ledger.leaveOpen(attempt);
-    if (!load.isStopped) load.world.ledger.violate(`a put got no answer while the server ran: ${error.message}`);
+    if (!load.isStopped && !load.endsByItself)
+      load.world.ledger.violate(`a put got no answer while the server ran: ${error.message}`);
     return;
   }
   if (reply.status === 200) noteAnswer(load, call, isSingle ? [reply.body] : (reply.body['Records'] as Result[]));

@@ -3,15 +3,12 @@ import { renameSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Checks } from '../../harness/checks.ts';
 import { freshFolder, workFolder, type FreshFolder } from '../../harness/folders.ts';
-import { Connection } from '../connection.ts';
 import { SeededRandom } from '../seeded-random.ts';
 import { ServerProcess, type ServerOptions } from '../server-process.ts';
 import { medianOf } from '../statistics.ts';
-import { makeStream } from './books.ts';
-import { ControlledStream, readFacts } from './controlled-stream.ts';
 import { Ledger } from './ledger.ts';
-import { readEverything } from './reading.ts';
 import { loadAndKill, restart } from './round.ts';
+import { settle, verify } from './settle.ts';
 import { World } from './world.ts';
 
 export interface KillOptions {
@@ -21,11 +18,6 @@ export interface KillOptions {
   readonly durability: 'fsync' | 'os';
 }
 
-const stableStreams: ReadonlyArray<readonly [name: string, shards: number]> = [
-  ['stable-one', 1],
-  ['stable-two', 2],
-  ['stable-four', 4],
-];
 const folderBytesMax = 300e6;
 const folderRoundsMax = 25;
 
@@ -76,7 +68,7 @@ class KillRun {
     const { server, killedStarts } = await restart(this.#optionsOf(world), random);
     this.#server = server;
     this.#readyMs.push(server.readyMs);
-    const { records, iterators } = await this.#verify(world, server);
+    const { records, iterators } = await verify(world, server);
     this.#totals.rounds++;
     this.#totals.killedStarts += killedStarts;
     this.#totals.records += records;
@@ -138,14 +130,7 @@ class KillRun {
     this.#reported = 0;
     this.#totals.folders++;
     this.#server = await ServerProcess.start(this.#optionsOf(world));
-    const connection = new Connection(this.#server.endpoint);
-    for (const [name, shards] of stableStreams) {
-      const stream = new ControlledStream(name);
-      stream.book = await makeStream(connection, name, shards);
-      stream.facts = await readFacts(connection, name);
-      world.stable.push(stream);
-    }
-    connection.close();
+    await settle(world, this.#server);
     return world;
   }
 
@@ -155,7 +140,7 @@ class KillRun {
     await this.#server?.stop();
     if (world.ledger.violations.length === 0) {
       this.#server = await ServerProcess.start(this.#optionsOf(world));
-      await this.#verify(world, this.#server);
+      await verify(world, this.#server);
       await this.#server.stop();
     }
     this.#server = undefined;
@@ -164,14 +149,6 @@ class KillRun {
       this.#counts[name] += world.ledger.counts[name];
     if (world.ledger.violations.length > this.#reported) this.#report(`${this.#label}after a clean stop`, world);
     this.#removeFolder(world);
-  }
-
-  async #verify(world: World, server: ServerProcess): Promise<{ records: number; iterators: number }> {
-    const read = await readEverything(world, server.endpoint);
-    const { status, damage = [] } = await server.health();
-    if (status !== 'ok') world.ledger.violate(`the server says it is ${status}`);
-    for (const sentence of damage) world.ledger.violate(`the server reports damage: ${sentence}`);
-    return read;
   }
 
   #report(name: string, { ledger }: World): void {

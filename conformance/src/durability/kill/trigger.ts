@@ -11,6 +11,8 @@ export interface Trigger {
   readonly name: string;
   /** The load has large bodies only, to get to where something happens. */
   readonly isHeavy: boolean;
+  /** The server ends without being killed from here. */
+  readonly endsByItself?: boolean;
   /** Resolves at the moment, counted from when the load starts. */
   wait(folder: string, progress: { acknowledgedBytes: number }): Promise<void>;
 }

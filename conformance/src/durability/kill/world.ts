@@ -50,6 +50,8 @@ export interface Load {
   isStopped: boolean;
   /** Large bodies only, to get through journal files. */
   readonly isHeavy: boolean;
+  /** The server may be gone at any moment. */
+  readonly endsByItself: boolean;
   /** Data of records that were acknowledged in this round. */
   acknowledgedBytes: number;
 }

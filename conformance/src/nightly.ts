@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { flipsSuite } from './durability/flips/suite.ts';
 import { checkTheChecker } from './durability/kill/ledger-checks.ts';
 import { killRounds } from './durability/kill/suite.ts';
 import { pointsSuite } from './durability/points/suite.ts';
@@ -12,9 +13,9 @@ import { suites } from './suites.ts';
 
 const usage = `npm run nightly -- [STEP…] [--rounds N] [--seed N] [--durability MODE] [--seeds N] [--megabytes N]
 
-  STEP               kill, points, crash-sim, sim, mutations, strace, ready, suites; without one all of them, in this order
+  STEP               kill, points, flips, crash-sim, sim, mutations, strace, ready, suites; without one all of them, in this order
   --rounds N         kill: how often the server is killed at a random moment (default 700)
-  --seed N           kill, points: the same kills again; without it a new seed, which is printed
+  --seed N           kill, points, flips: the same again; without it a new seed, which is printed
   --durability MODE  kill: fsync or os only; without it fsync for all rounds and os for a tenth of them
   --seeds N          crash-sim: histories on the simulated disk, for each durability; sim: histories from the handlers down (default 2000)
   --megabytes N      ready: how much is stored (default 2048)
@@ -35,6 +36,7 @@ const { values, positionals } = parseArgs({
 const steps: Readonly<Record<string, (checks: Checks) => Promise<void>>> = {
   kill,
   points: (checks) => pointsSuite({ repetitions: 3, isShort: false, seed: seedOf() }, checks),
+  flips: (checks) => flipsSuite({ megabytes: 1000, flips: 1000, seed: seedOf() }, checks),
   'crash-sim': (checks) => child(checks, 'testing/src/crash-sim.ts', ['--seeds', values.seeds]),
   sim: (checks) => child(checks, 'testing/src/simulation/main.ts', ['--seeds', values.seeds]),
   mutations: (checks) => child(checks, 'testing/src/mutations/main.ts', []),

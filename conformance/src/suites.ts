@@ -51,6 +51,11 @@ export const suites: Readonly<Record<string, Suite>> = {
       'kill -9 at each named step that changes the data folder, one moment of each (nightly: all moments, three times)',
     load: async () => (await import('./durability/suites.ts')).pointsSuite,
   },
+  flips: {
+    summary:
+      'flipped bits in a data folder of 100 MB: each is found and named, nothing wrong is ever returned (nightly: 1 GB, 1,000 flips)',
+    load: async () => (await import('./durability/suites.ts')).flipsSuite,
+  },
   strace: {
     summary: 'the system calls of a server: no answer before its sync, no failed sync passed over',
     load: async () => (await import('./durability/suites.ts')).straceSuite,

@@ -1,5 +1,6 @@
 import type { Checks } from '../harness/checks.ts';
 import type { Target } from '../harness/target.ts';
+import { flipsSuite as flips } from './flips/suite.ts';
 import { checkTheChecker } from './kill/ledger-checks.ts';
 import { killRounds } from './kill/suite.ts';
 import { pointsSuite as points } from './points/suite.ts';
@@ -23,6 +24,10 @@ export async function killSuite(_: Target, checks: Checks): Promise<void> {
 
 export async function pointsSuite(_: Target, checks: Checks): Promise<void> {
   await points({ repetitions: 1, isShort: true }, checks);
+}
+
+export async function flipsSuite(_: Target, checks: Checks): Promise<void> {
+  await flips({ megabytes: 100, flips: 50 }, checks);
 }
 
 export async function straceSuite(_: Target, checks: Checks): Promise<void> {

@@ -56,6 +56,15 @@ export const suites: Readonly<Record<string, Suite>> = {
       'flipped bits in a data folder of 100 MB: each is found and named, nothing wrong is ever returned (nightly: 1 GB, 1,000 flips)',
     load: async () => (await import('./durability/suites.ts')).flipsSuite,
   },
+  shards: {
+    summary: '10,000 shards in one process: memory at rest, syncs, files and checkpoints under load',
+    load: async () => (await import('./durability/suites.ts')).shardsSuite,
+  },
+  churn: {
+    summary:
+      'full write load on streams that are deleted and made again: memory, disk, open files (nightly: 20 minutes)',
+    load: async () => (await import('./durability/suites.ts')).churnSuite,
+  },
   strace: {
     summary: 'the system calls of a server: no answer before its sync, no failed sync passed over',
     load: async () => (await import('./durability/suites.ts')).straceSuite,

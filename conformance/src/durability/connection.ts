@@ -50,8 +50,18 @@ export class Connection {
   }
 
   /** @throws NoAnswerError */
-  async call(operation: string, input: object): Promise<Reply> {
-    const request = requestOf(operation, encode(input, this.#encoding), this.#encoding);
+  call(operation: string, input: object): Promise<Reply> {
+    return this.callEncoded(operation, this.encode(input));
+  }
+
+  /** A body that can be sent again and again: encoding takes longer than serving. */
+  encode(input: object): Uint8Array {
+    return encode(input, this.#encoding);
+  }
+
+  /** @throws NoAnswerError */
+  async callEncoded(operation: string, bytes: Uint8Array): Promise<Reply> {
+    const request = requestOf(operation, bytes, this.#encoding);
     const headers = { ...request.headers, authorization, 'x-amz-date': '20260101T000000Z' };
     const send =
       this.#protocol === 'HTTP/2' ? this.#sendHttp2(headers, request.body) : this.#sendHttp1(headers, request.body);

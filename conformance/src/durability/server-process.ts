@@ -95,6 +95,19 @@ export class ServerProcess {
     this.readyMs = performance.now() - this.#startedMs;
   }
 
+  get pid(): number {
+    return this.#child.pid as number;
+  }
+
+  /** What `/_millrace/metrics` says, by name and labels. */
+  async metrics(): Promise<ReadonlyMap<string, number>> {
+    const text = await (await fetch(`${this.endpoint}/_millrace/metrics`)).text();
+    const samples = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+    return new Map(
+      samples.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ')))]),
+    );
+  }
+
   /** What `/_millrace/health` says. */
   async health(): Promise<{ status: string; damage?: readonly string[]; reason?: string }> {
     const request = http.get(`${this.endpoint}/_millrace/health`, { agent: false });

@@ -1,10 +1,12 @@
 import type { Checks } from '../harness/checks.ts';
 import type { Target } from '../harness/target.ts';
+import { churnSuite as churn } from './churn/suite.ts';
 import { flipsSuite as flips } from './flips/suite.ts';
 import { checkTheChecker } from './kill/ledger-checks.ts';
 import { killRounds } from './kill/suite.ts';
 import { pointsSuite as points } from './points/suite.ts';
 import { readySuite as ready } from './ready/suite.ts';
+import { shardsSuite as shards } from './shards/suite.ts';
 import { straceSuite as strace } from './strace/suite.ts';
 
 const rounds = 20;
@@ -28,6 +30,14 @@ export async function pointsSuite(_: Target, checks: Checks): Promise<void> {
 
 export async function flipsSuite(_: Target, checks: Checks): Promise<void> {
   await flips({ megabytes: 100, flips: 50 }, checks);
+}
+
+export async function shardsSuite(_: Target, checks: Checks): Promise<void> {
+  await shards(checks);
+}
+
+export async function churnSuite(_: Target, checks: Checks): Promise<void> {
+  await churn({ seconds: 20, streamBytes: 300e6 }, checks);
 }
 
 export async function straceSuite(_: Target, checks: Checks): Promise<void> {

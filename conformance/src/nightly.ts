@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { churnSuite } from './durability/churn/suite.ts';
 import { flipsSuite } from './durability/flips/suite.ts';
 import { checkTheChecker } from './durability/kill/ledger-checks.ts';
+import { fullSuite } from './durability/full/suite.ts';
 import { killRounds } from './durability/kill/suite.ts';
 import { pointsSuite } from './durability/points/suite.ts';
 import { readySuite } from './durability/ready/suite.ts';
@@ -15,7 +16,7 @@ import { suites } from './suites.ts';
 
 const usage = `npm run nightly -- [STEP…] [--rounds N] [--seed N] [--durability MODE] [--seeds N] [--megabytes N]
 
-  STEP               kill, points, flips, crash-sim, sim, mutations, strace, ready, shards, churn, suites; without one all of them, in this order
+  STEP               kill, points, flips, crash-sim, sim, mutations, strace, ready, shards, churn, full, suites; without one all of them, in this order
   --rounds N         kill: how often the server is killed at a random moment (default 700)
   --seed N           kill, points, flips: the same again; without it a new seed, which is printed
   --durability MODE  kill: fsync or os only; without it fsync for all rounds and os for a tenth of them
@@ -46,6 +47,7 @@ const steps: Readonly<Record<string, (checks: Checks) => Promise<void>>> = {
   ready: (checks) => readySuite(Number(values.megabytes), checks),
   shards: shardsSuite,
   churn: (checks) => churnSuite({ seconds: 1200, streamBytes: 2e9 }, checks),
+  full: fullSuite,
   suites: (checks) => child(checks, 'conformance/src/main.ts', otherSuites()),
 };
 

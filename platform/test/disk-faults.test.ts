@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest';
-import { until } from '../../testing/src/sim-clock.ts';
+import { tick, until } from '../../testing/src/sim-clock.ts';
 import { SimDisk } from '../../testing/src/sim-disk.ts';
 import { caller, startStreams, type StreamsHarness } from '../../testing/src/streams-harness.ts';
 
 /** What callers of the API hear of a disk that fails; `log/faults.test.ts` has the engine's side. */
 const engine = { fileBytes: 2 ** 20, firstFileBytes: 2 ** 20, flushBytes: 64 * 1024, reserveBytes: 256 * 1024 };
+const hourMs = 3_600_000;
 const record = (text: string) => ({ StreamName: 's', Data: Buffer.from(text), PartitionKey: 'k' });
 
 async function textsOf({ streams }: StreamsHarness): Promise<string[]> {
@@ -78,5 +79,29 @@ test('ENOSPC: puts are refused naming the disk, reads and DeleteStream go on, an
   });
   await streams.putRecord(record('resumed'), caller);
   expect(await textsOf(harness)).toEqual(['kept', 'resumed']);
+  await harness.close();
+});
+
+test('ENOSPC: retention goes on while the disk is full, and puts resume when it has given back space', async () => {
+  const disk = new SimDisk(3, { capacityBytes: 6 * 2 ** 20 });
+  const harness = await startStreams({ disk, engine, durability: 'fsync' });
+  const { streams, clock } = harness;
+  await streams.createStream({ StreamName: 's', ShardCount: 1 }, caller);
+  let isRefused = false;
+  for (let i = 0; i < 200 && !isRefused; i++) {
+    const filler = { StreamName: 's', Data: Buffer.alloc(100_000), PartitionKey: 'k' };
+    await streams.putRecord(filler, caller).catch(() => (isRefused = true));
+  }
+  expect(harness.log.status()).toMatchObject({ state: 'disk-full' });
+  clock.advance(23 * hourMs);
+  await tick();
+  expect(harness.log.status()).toMatchObject({ state: 'disk-full' });
+  clock.advance(2 * hourMs);
+  await until(() => {
+    clock.advance(1000);
+    return harness.log.status().state === 'ok';
+  });
+  await streams.putRecord(record('resumed'), caller);
+  expect(await textsOf(harness)).toEqual(['resumed']);
   await harness.close();
 });

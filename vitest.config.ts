@@ -18,6 +18,8 @@ export default defineConfig({
           exclude: ['**/dist/**', '**/node_modules/**', 'platform/test/**'],
           pool: 'forks',
           isolate: false,
+          // For busy machines; none takes more than some seconds on a quiet one.
+          testTimeout: 60_000,
         },
       },
       {

@@ -97,6 +97,41 @@ describe('after a write or sync that failed', () => {
   });
 });
 
+describe('after a read that failed', () => {
+  test('of a segment: that read fails and no other, nothing is taken for damage, appends go on', async () => {
+    const disk = new SimDisk(1);
+    const { log } = await openWithShard(disk);
+    const stored = Array.from({ length: 40 }, (_, i) => `${i}`);
+    for (const name of stored) await put(log, shard, name, 200);
+    await until(() => disk.paths().some((path) => path.endsWith('.idx')));
+    disk.fail({ operation: 'read', path: /[.]seg$/ });
+    await expect(namesIn(log)).rejects.toMatchObject({ code: 'EIO' });
+    expect(await put(log, shard, 'after')).toBe('stored');
+    expect(await namesIn(log)).toEqual([...stored, 'after']);
+    expect(log.status()).toMatchObject({ state: 'ok', damage: [] });
+  });
+
+  test.each(['checkpoint', 'journal', 'segments'])(
+    'of the %s at a start: it is no start, and the next one has all',
+    async (path) => {
+      const disk = new SimDisk(1);
+      const first = await openWithShard(disk);
+      const stored = Array.from({ length: 40 }, (_, i) => `${i}`);
+      for (const name of stored) await put(first.log, shard, name, 200);
+      const left = disk.kill();
+      left.fail({ operation: 'read', path: new RegExp(`^${path}`) });
+      const outcome = await openTestLog(left).then(
+        () => 'started',
+        (error: unknown) => (error as { code?: string }).code,
+      );
+      expect(outcome).toBe('EIO');
+      const { log } = await openTestLog(left.kill());
+      expect(await namesIn(log)).toEqual(stored);
+      expect(log.status()).toMatchObject({ state: 'ok', damage: [] });
+    },
+  );
+});
+
 async function restarted(disk: SimDisk): Promise<LogEngine> {
   return (await openTestLog(disk.powerCut())).log;
 }

@@ -95,7 +95,11 @@ export class Ledger {
     if (fate === 'refused') return;
     if (fate === 'acknowledged') forgetIncarnation(stream);
     if (fate === 'acknowledged') stream.existence = 'absent';
-    else if (stream.existence === 'present') stream.existence = 'unknown';
+    else {
+      if (stream.existence === 'present') stream.existence = 'unknown';
+      // It may be gone, and made anew by a call without an answer.
+      for (const [key, { values }] of stream.tags) stream.tags.set(key, { values, mustBeThere: false });
+    }
   }
 
   tagged(name: string, key: string, value: string, fate: Fate): void {
@@ -119,9 +123,9 @@ export class Ledger {
     if (stream.existence !== 'unknown' && (stream.existence === 'present') !== isThere) {
       throw new Error(`${name} is ${stream.existence} by all that was answered, and is ${isThere ? '' : 'not '}there`);
     }
-    if (isSettled) stream.existence = isThere ? 'present' : 'absent';
     if (isThere) this.#foundThere(name, stream, createdSecond, tags, isSettled);
     else if (isSettled) forgetIncarnation(stream);
+    if (isSettled) stream.existence = isThere ? 'present' : 'absent';
   }
 
   #foundThere(

@@ -52,7 +52,9 @@ async function tell(seed: number, error: Error): Promise<void> {
   if (!(error instanceof SimulationError)) throw error;
   const shortest = await shorten(seed, error);
   const { history } = shortest;
-  process.stderr.write(`seed ${seed}: ${shortest.message}\n${history.lines.slice(-linesShown).join('\n')}\n`);
+  process.stderr.write(
+    `seed ${seed}: ${shortest.message}\n${history.lines.slice(values.history ? 0 : -linesShown).join('\n')}\n`,
+  );
   process.stderr.write(`${(shortest.cause as Error).stack}\n`);
   process.stderr.write(`  again: npm run sim -- --seed ${seed} --steps ${shortest.steps}\n`);
 }

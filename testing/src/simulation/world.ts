@@ -1,3 +1,4 @@
+import { diskErrorCode } from '../../../platform/src/kernel/disk.ts';
 import { WireError } from '../../../platform/src/model/index.ts';
 import { parseSequenceNumber } from '../../../platform/src/streams/shard/sequence-number.ts';
 import { smallLimits } from '../crash-world.ts';
@@ -150,10 +151,16 @@ class World implements SimulationReport {
   }
 
   #break(random: SeededRandom): void {
-    const operation = random.pick(['write', 'sync'] as const);
-    this.history.add(`a ${operation} will fail`);
+    const [operation, code] = random.pick([
+      ['write', 'EIO'],
+      ['write', 'ENOSPC'],
+      ['sync', 'EIO'],
+      ['read', 'EIO'],
+    ] as const);
+    this.history.add(`a ${operation} will fail with ${code}`);
     this.#disk.fail({
       operation,
+      code,
       path: random.pick([/^journal/, /^segments/, /^checkpoint/]),
       nth: random.between(1, 10),
     });
@@ -366,6 +373,7 @@ class World implements SimulationReport {
    * @param isSettled   see {@link Ledger.found}
    */
   async #verify(isSettled = false): Promise<void> {
+    this.#disk.heal(); // Who checks has to be able to read.
     const verifying = this.#verifyAll(isSettled);
     const disk = this.#disk;
     await this.#until(verifying, () => disk.isStopped);
@@ -438,6 +446,8 @@ async function answerOf(call: () => Promise<unknown>): Promise<Answer> {
   try {
     return { fate: 'acknowledged', output: await call() };
   } catch (error) {
+    // What the protocol layer makes of an error of the operating system.
+    if (diskErrorCode(error) !== undefined) return { fate: 'unknown', code: 'InternalFailure' };
     if (!(error instanceof WireError)) throw error;
     return { fate: fateOfCode(error.code), code: error.code };
   }

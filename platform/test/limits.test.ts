@@ -114,6 +114,12 @@ const controlCalls: Readonly<Partial<Record<RateLimitName, (streams: StreamsHarn
     'tag-resource-calls': (streams) => streams.tagResource({ ...arn, Tags: { a: 'b' } }, caller),
     'untag-resource-calls': (streams) => streams.untagResource({ ...arn, TagKeys: ['a'] }, caller),
     'list-tags-for-resource-calls': (streams) => streams.listTagsForResource(arn, caller),
+    'split-shard-calls': (streams) =>
+      streams.splitShard({ StreamName: 's', ShardToSplit: 'shardId-000000000009', NewStartingHashKey: '5' }, caller),
+    'merge-shards-calls': (streams) =>
+      streams.mergeShards({ StreamName: 's', ShardToMerge: '8', AdjacentShardToMerge: '9' }, caller),
+    'update-shard-count-calls': (streams) =>
+      streams.updateShardCount({ StreamName: 's', TargetShardCount: 1, ScalingType: 'UNIFORM_SCALING' }, caller),
   };
 
 test('every control call has its rate: LimitExceededException above it, and again when time has passed', async () => {

@@ -14,7 +14,7 @@ import {
   ListTagsForResourceCommand,
   ListTagsForStreamCommand,
   RemoveTagsFromStreamCommand,
-  SplitShardCommand,
+  StartStreamEncryptionCommand,
   TagResourceCommand,
   UntagResourceCommand,
 } from '@aws-sdk/client-kinesis';
@@ -197,10 +197,10 @@ describe('streams', () => {
 
   test('what is not built is refused by name', async () => {
     const StreamName = await sdk.newStream();
-    const split = sdk.client.send(new SplitShardCommand({ StreamName, ShardToSplit: '0', NewStartingHashKey: '1' }));
-    await expect(split).rejects.toMatchObject({
+    const encryption = { StreamName, EncryptionType: 'KMS', KeyId: 'alias/aws/kinesis' } as const;
+    await expect(sdk.client.send(new StartStreamEncryptionCommand(encryption))).rejects.toMatchObject({
       name: 'UnknownOperationException',
-      message: expect.stringContaining('SplitShard'),
+      message: expect.stringContaining('StartStreamEncryption'),
     });
     const warm = sdk.client.send(
       new CreateStreamCommand({ StreamName: 'warm', ShardCount: 1, WarmThroughputMiBps: 1 }),

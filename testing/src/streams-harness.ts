@@ -48,7 +48,10 @@ type BuiltOperation =
   | 'listTagsForStream'
   | 'tagResource'
   | 'untagResource'
-  | 'listTagsForResource';
+  | 'listTagsForResource'
+  | 'splitShard'
+  | 'mergeShards'
+  | 'updateShardCount';
 
 export async function startStreams(options: StreamsHarnessOptions = {}): Promise<StreamsHarness> {
   const clock = options.clock ?? new SimClock();

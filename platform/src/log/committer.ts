@@ -75,7 +75,7 @@ export class Committer {
 
   /** What waits for a commit. */
   get queue(): { readonly bytes: number; readonly calls: number } {
-    return { bytes: this.#queuedBytes, calls: this.#queue.length };
+    return { bytes: this.#queuedBytes, calls: this.#queue.filter((call) => call !== marker).length };
   }
 
   append(entries: readonly AppendEntry[]): Promise<AppendOutcome[]> {

@@ -18,6 +18,7 @@ export const sizes = {
   listTagsDefault: 50,
   iteratorLifeMs: 300_000,
   pageTokenLifeMs: 300_000,
+  updateShardCountMax: 10_000,
   onDemandShards: 4,
   recordKiBDefault: 1024,
 } as const;
@@ -44,6 +45,10 @@ export type RateLimitName =
   | 'tag-resource-calls'
   | 'untag-resource-calls'
   | 'list-tags-for-resource-calls'
+  | 'split-shard-calls'
+  | 'merge-shards-calls'
+  | 'update-shard-count-calls'
+  | 'stream-daily-shard-updates'
   | 'account-shards'
   | 'account-on-demand-streams'
   | 'account-creating-streams';
@@ -79,6 +84,10 @@ export const rateLimits: Readonly<Record<RateLimitName, RateLimit>> = {
   'tag-resource-calls': { aws: 5, help: 'calls a second on a stream' },
   'untag-resource-calls': { aws: 5, help: 'calls a second on a stream' },
   'list-tags-for-resource-calls': { aws: 5, help: 'calls a second on a stream' },
+  'split-shard-calls': { aws: 5, help: 'calls a second on a stream' },
+  'merge-shards-calls': { aws: 5, help: 'calls a second on a stream' },
+  'update-shard-count-calls': { aws: 10, help: 'calls a second on a stream' },
+  'stream-daily-shard-updates': { aws: 10, help: 'UpdateShardCount calls on a stream in 24 hours' },
   'account-shards': { aws: 20_000, help: 'open shards in an account and region' },
   'account-on-demand-streams': { aws: 50, help: 'on-demand streams in an account and region' },
   'account-creating-streams': { aws: 5, help: 'streams in state CREATING in an account and region' },

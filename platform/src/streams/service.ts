@@ -14,6 +14,7 @@ import { getShardIterator } from './operations/get-shard-iterator.ts';
 import { listShards } from './operations/list-shards.ts';
 import { listStreams } from './operations/list-streams.ts';
 import { putRecord, putRecords } from './operations/put-records.ts';
+import { mergeShards, splitShard, updateShardCount } from './operations/reshard.ts';
 import { decreaseStreamRetentionPeriod, increaseStreamRetentionPeriod } from './operations/retention.ts';
 import {
   addTagsToStream,
@@ -56,11 +57,14 @@ const operations: { readonly [Name in keyof KinesisOperations<Caller>]?: Operati
   listStreams,
   listTagsForResource,
   listTagsForStream,
+  mergeShards,
   putRecord,
   putRecords,
   removeTagsFromStream,
+  splitShard,
   tagResource,
   untagResource,
+  updateShardCount,
 };
 
 /** How often files of records past retention are looked for. */

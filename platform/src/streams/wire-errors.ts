@@ -88,6 +88,14 @@ function refusalError(
       const stream = 'incarnation' in command ? context.domain.findByIncarnation(command.incarnation) : undefined;
       return stream === undefined ? streamNotFound(subject) : streamNotActive(stream, context.clock.now());
     }
+    case 'changed':
+      return new ResourceInUseException(
+        `Stream ${name} under account ${account} not ACTIVE, instead in state UPDATING`,
+      );
+    case 'too-often':
+      return new LimitExceededException(
+        `Stream ${name} under account ${account} has had its shard count updated as often in 24 hours as is allowed.`,
+      );
     case 'too-short':
     case 'too-long':
       return new InvalidArgumentException(

@@ -6,6 +6,7 @@ import {
 } from '../../model/index.ts';
 import type { Caller, StreamsContext } from '../context.ts';
 import { sizes } from '../limits.ts';
+import { checkShardQuota } from '../quotas.ts';
 import { countCall } from '../resolve.ts';
 import { checkTags } from '../tags.ts';
 import { propose } from '../wire-errors.ts';
@@ -69,15 +70,7 @@ function checkQuotas(context: StreamsContext, caller: Caller, mode: string, shar
       `This request would exceed the on-demand stream limit for the account ${caller.account} in ${caller.region}. Limit: ${limits['account-on-demand-streams']}.`,
     );
   }
-  const open = streams.reduce((sum, { routes }) => sum + routes.shards.length, 0);
-  const shardsMax = limits['account-shards'] === Infinity ? sizes.accountShardsMax : limits['account-shards'];
-  if (open + shardCount > shardsMax) {
-    throw new LimitExceededException(
-      `This request would exceed the shard limit for the account ${caller.account} in ${caller.region}. ` +
-        `Current shard count for the account: ${open}. Limit: ${shardsMax}. ` +
-        `Number of additional shards that would have resulted from this request: ${shardCount}.`,
-    );
-  }
+  checkShardQuota(context, caller, shardCount);
 }
 
 /** Of the form `[a-z0-9]{20}-[a-z0-9]{3}`. */

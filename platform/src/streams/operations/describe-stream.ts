@@ -38,7 +38,7 @@ export async function describeStream(
   const after = input.ExclusiveStartShardId === undefined ? -1 : (parseShardId(input.ExclusiveStartShardId) ?? -1);
   // Shards exist from the moment the stream is ACTIVE.
   const visible = stream.status(nowMs) === 'CREATING' ? [] : stream.record.shards;
-  const rest = visible.filter((each) => each.number > after);
+  const rest = visible.filter((each) => each.number > after && !stream.isExpired(each, nowMs));
   const limit = Math.min(input.Limit ?? sizes.describeStreamShardsDefault, sizes.describeStreamShardsMax);
   return {
     StreamDescription: {

@@ -12,7 +12,7 @@ import { refuseDryRun } from '../dry-run.ts';
 import { sizes } from '../limits.ts';
 import { parseStreamArn } from '../resolve.ts';
 import { openIterator, sealIterator, type ShardIterator } from '../shard-iterator.ts';
-import { originOf } from '../shard/describe.ts';
+import { describeChild, originOf } from '../shard/describe.ts';
 import { SequenceWriter } from '../shard/sequence-number.ts';
 import { formatShardId } from '../shard/shard-id.ts';
 import type { Shard, Stream } from '../state/stream.ts';
@@ -32,10 +32,11 @@ export async function getRecords(
   const page = await readPage(context, stream, shard, { fromOffset: iterator.offset, recordsMax, nowMs });
   const taken = takeRecords(page, shard, iterator.offset, recordsMax);
   spend(context, stream, shard, taken.bytes);
-  // A closed shard read to its end has no next iterator.
+  // A closed shard read to its end has no next iterator; it says where its readers go on.
   const isFinished = shard.closed !== undefined && taken.nextOffset >= shard.closed.endOffset;
   return {
     Records: taken.records,
+    ...(isFinished && { ChildShards: stream.childrenOf(shard).map(describeChild) }),
     ...(!isFinished && { NextShardIterator: sealIterator(context, stream, shard.number, taken.nextOffset) }),
     MillisBehindLatest: taken.nextOffset >= page.endOffset ? 0 : Math.max(0, nowMs - taken.lastTimeMs),
   };

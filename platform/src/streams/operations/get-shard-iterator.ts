@@ -20,7 +20,7 @@ export async function getShardIterator(
   caller: Caller,
 ): Promise<GetShardIteratorOutput> {
   const stream = resolveForData(context, input, caller);
-  const shard = findShard(stream, input.ShardId);
+  const shard = findShard(stream, input.ShardId, context.clock.now());
   const of = `${stream.record.incarnation}/${shard.number}`;
   if (!context.throttle.take([{ limit: 'get-shard-iterator-calls', of, amount: 1 }])) {
     throw new ProvisionedThroughputExceededException(rateExceeded(shard.number, stream.record));
@@ -31,14 +31,14 @@ export async function getShardIterator(
   return { ShardIterator: sealIterator(context, stream, shard.number, await start()) };
 }
 
-function findShard(stream: Stream, shardId: string): Shard {
+function findShard(stream: Stream, shardId: string, nowMs: number): Shard {
   const number = parseShardId(shardId);
   const { name, account } = stream.record;
   if (number === undefined) {
     throw new ResourceNotFoundException(`Could not find shard ${shardId} in stream ${name} under account ${account}.`);
   }
   const shard = stream.shard(number);
-  if (shard === undefined) throw shardNotFound(formatShardId(number), stream.record);
+  if (shard === undefined || stream.isExpired(shard, nowMs)) throw shardNotFound(formatShardId(number), stream.record);
   return shard;
 }
 
@@ -77,11 +77,12 @@ function startOf(
       return () => Promise.resolve(context.log.endOffset(id) ?? 0);
     case 'AT_SEQUENCE_NUMBER': {
       const offset = offsetOf(input.StartingSequenceNumber as string, stream, shard);
-      return () => Promise.resolve(Math.max(0, offset));
+      return () => Promise.resolve(Math.min(Math.max(0, offset), shard.closed?.endOffset ?? Infinity));
     }
     case 'AFTER_SEQUENCE_NUMBER': {
       const offset = offsetOf(input.StartingSequenceNumber as string, stream, shard);
-      return () => Promise.resolve(offset + 1);
+      // A closed shard ends with a number that no record has, far behind the last one.
+      return () => Promise.resolve(Math.min(offset + 1, shard.closed?.endOffset ?? Infinity));
     }
     case 'AT_TIMESTAMP': {
       const timeMs = input.Timestamp as number;

@@ -92,9 +92,9 @@ function checkIncarnation(createdMs: number | undefined, stream: Stream): void {
 /** Source: API reference, ShardFilter. A closed shard is listed until all its records are past retention. */
 function shardFilter(filter: ShardFilter | undefined, stream: Stream, nowMs: number): (shard: Shard) => boolean {
   const horizonMs = stream.horizonMs(nowMs);
-  const startMs = (shard: Shard): number => shard.createdSecond * 1000;
+  const startMs = (shard: Shard): number => shard.openedMs ?? stream.record.createdMs;
   const endMs = (shard: Shard): number => shard.closed?.timeMs ?? Infinity;
-  const isKept = (shard: Shard): boolean => endMs(shard) >= horizonMs;
+  const isKept = (shard: Shard): boolean => !stream.isExpired(shard, nowMs);
   if (filter === undefined) return isKept;
   switch (filter.Type) {
     case 'AFTER_SHARD_ID': {
@@ -104,7 +104,7 @@ function shardFilter(filter: ShardFilter | undefined, stream: Stream, nowMs: num
       return (shard) => isKept(shard) && shard.number > after;
     }
     case 'AT_TRIM_HORIZON':
-      return (shard) => isKept(shard) && startMs(shard) <= Math.max(horizonMs, stream.record.createdMs + 999);
+      return (shard) => isKept(shard) && startMs(shard) <= Math.max(horizonMs, stream.record.createdMs);
     case 'FROM_TRIM_HORIZON':
       return isKept;
     case 'AT_LATEST':

@@ -22,7 +22,7 @@ import { resolveForData } from '../resolve.ts';
 import { type HashKey, hashPartitionKey, newHashWords, parseHashKey, writeHashWords } from '../shard/hash-key.ts';
 import { parseSequenceNumber, type SequenceWriter } from '../shard/sequence-number.ts';
 import { formatShardId } from '../shard/shard-id.ts';
-import type { Shard, Stream } from '../state/stream.ts';
+import type { Shard, ShardRoutes, Stream } from '../state/stream.ts';
 import { rateExceeded, rejectedPut, streamNotFound, unknownPut } from '../wire-errors.ts';
 
 interface Entry {
@@ -31,8 +31,10 @@ interface Entry {
   readonly ExplicitHashKey?: string | undefined;
 }
 
-/** One record's place: index in `routes.shards`, size, and whether a rate limit held it back. */
+/** Each record's place: index in `routes.shards`, size, and whether a rate limit held it back. */
 interface Routed {
+  /** As they were then: a stream gets others when it is resharded. */
+  readonly routes: ShardRoutes;
   readonly route: Uint32Array;
   readonly keyBytes: Uint16Array;
   readonly isThrottled: Uint8Array;
@@ -47,13 +49,18 @@ export async function putRecord(
   if (input.SequenceNumberForOrdering !== undefined) checkOrdering(context, stream, input.SequenceNumberForOrdering);
   const keyBytes = keyBytesOf(input);
   const bytes = checkSize(stream, input, keyBytes);
-  const shard = stream.routes.shards[routeOf(stream, input)] as Shard;
+  const shard = stream.routes.shards[routeOf(stream.routes, input)] as Shard;
   refuseDryRun(input.DryRun);
   if (!isAdmitted(context, stream, shard, bytes)) {
     throw new ProvisionedThroughputExceededException(rateExceeded(shard.number, stream.record));
   }
-  const builder = new BatchBuilder(batchHeaderBytes + recordOverheadBytesMax + bytes);
-  builder.add(input.PartitionKey as string, keyBytes, input.Data);
+  return storeOne(context, stream, shard, input);
+}
+
+async function storeOne(context: StreamsContext, stream: Stream, shard: Shard, entry: Entry): Promise<PutRecordOutput> {
+  const keyBytes = keyBytesOf(entry);
+  const builder = new BatchBuilder(batchHeaderBytes + recordOverheadBytesMax + entry.Data.length + keyBytes);
+  builder.add(entry.PartitionKey as string, keyBytes, entry.Data);
   const { incarnation: group } = stream.record;
   const [outcome] = await context.log.append([{ group, shard: shard.number, batch: builder.finish(), recordCount: 1 }]);
   if (outcome?.kind === 'stored') {
@@ -61,6 +68,10 @@ export async function putRecord(
     return { ShardId: formatShardId(shard.number), SequenceNumber };
   }
   if (outcome?.kind !== 'rejected') throw unknownPut();
+  if (outcome.reason === 'closed') {
+    // The stream was resharded meanwhile; the record goes where its key goes now.
+    return storeOne(context, stream, stream.routes.shards[routeOf(stream.routes, entry)] as Shard, entry);
+  }
   if (outcome.reason === 'absent') throw streamNotFound(stream.record);
   if (outcome.reason === 'overloaded') throw new ProvisionedThroughputExceededException(rejectedPut(outcome.reason));
   throw new InternalFailureException(rejectedPut(outcome.reason));
@@ -75,12 +86,35 @@ export async function putRecords(
   const routed = routeEntries(stream, input.Records);
   refuseDryRun(input.DryRun);
   admit(context, stream, input.Records, routed);
-  const appends = buildBatches(stream, input.Records, routed);
+  const Records = await store(context, stream, input.Records, routed);
+  return { FailedRecordCount: Records.filter((each) => each.ErrorCode !== undefined).length, Records };
+}
+
+/** Answers the records in their order. */
+async function store(
+  context: StreamsContext,
+  stream: Stream,
+  entries: readonly Entry[],
+  routed: Routed,
+): Promise<PutRecordsResultEntry[]> {
+  const appends = buildBatches(stream, entries, routed);
   const outcomes = await context.log.append(appends);
   if (outcomes.some((each) => each.kind === 'rejected' && each.reason === 'absent'))
     throw streamNotFound(stream.record);
   const byShard = new Map(outcomes.map((outcome, i) => [(appends[i] as AppendEntry).shard, outcome]));
-  return answer(stream, routed, byShard);
+  const results = resultsOf(stream, routed, byShard);
+  const isClosed = (outcome: AppendOutcome | undefined): boolean =>
+    outcome?.kind === 'rejected' && outcome.reason === 'closed';
+  if (!outcomes.some(isClosed)) return results;
+  // The stream was resharded meanwhile: the records of closed shards go where their keys go now.
+  const { shards } = routed.routes;
+  const isMoving = (i: number): boolean =>
+    routed.isThrottled[i] === 0 && isClosed(byShard.get((shards[routed.route[i] as number] as Shard).number));
+  const moving = [...entries.keys()].filter(isMoving);
+  const moved = moving.map((i) => entries[i] as Entry);
+  const movedResults = await store(context, stream, moved, routeEntries(stream, moved));
+  moving.forEach((i, k) => (results[i] = movedResults[k] as PutRecordsResultEntry));
+  return results;
 }
 
 /** Length of the partition key in UTF-8. */
@@ -103,10 +137,10 @@ function checkSize({ record }: Stream, { Data }: Entry, keyBytes: number): numbe
 const hashKey = newHashWords();
 
 /** Index in `routes.shards` of the shard that the record goes to. @throws InvalidArgumentException */
-function routeOf(stream: Stream, { PartitionKey, ExplicitHashKey }: Entry): number {
+function routeOf(routes: ShardRoutes, { PartitionKey, ExplicitHashKey }: Entry): number {
   if (ExplicitHashKey === undefined) hashPartitionKey(PartitionKey as string, hashKey);
   else writeHashWords(explicitHashKey(ExplicitHashKey), hashKey);
-  return stream.routes.indexOf(hashKey);
+  return routes.indexOf(hashKey);
 }
 
 function explicitHashKey(decimal: string): HashKey {
@@ -119,7 +153,9 @@ function explicitHashKey(decimal: string): HashKey {
 
 /** Finds each record's shard and checks what the model does not bound. @throws InvalidArgumentException for the call as a whole */
 function routeEntries(stream: Stream, entries: readonly Entry[]): Routed {
+  const { routes } = stream;
   const routed: Routed = {
+    routes,
     route: new Uint32Array(entries.length),
     keyBytes: new Uint16Array(entries.length),
     isThrottled: new Uint8Array(entries.length),
@@ -130,7 +166,7 @@ function routeEntries(stream: Stream, entries: readonly Entry[]): Routed {
     const keyBytes = keyBytesOf(entry);
     total += checkSize(stream, entry, keyBytes);
     routed.keyBytes[i] = keyBytes;
-    routed.route[i] = routeOf(stream, entry);
+    routed.route[i] = routeOf(routes, entry);
   }
   if (total > sizes.putRecordsBytesMax) throw new InvalidArgumentException('Records size exceeds 10 MB limit');
   return routed;
@@ -149,7 +185,7 @@ function isAdmitted({ throttle }: StreamsContext, stream: Stream, shard: Shard, 
 /** Admits the records in their order; those that find too little left are held back. */
 function admit(context: StreamsContext, stream: Stream, entries: readonly Entry[], routed: Routed): void {
   for (let i = 0; i < entries.length; i++) {
-    const shard = stream.routes.shards[routed.route[i] as number] as Shard;
+    const shard = routed.routes.shards[routed.route[i] as number] as Shard;
     const bytes = (entries[i] as Entry).Data.length + (routed.keyBytes[i] as number);
     if (!isAdmitted(context, stream, shard, bytes)) routed.isThrottled[i] = 1;
   }
@@ -157,7 +193,7 @@ function admit(context: StreamsContext, stream: Stream, entries: readonly Entry[
 
 /** One batch for each shard that gets a record; offsets within a batch follow the order of the request. */
 function buildBatches(stream: Stream, entries: readonly Entry[], routed: Routed): AppendEntry[] {
-  const { shards } = stream.routes;
+  const { shards } = routed.routes;
   const room = new Map<number, number>();
   for (let i = 0; i < entries.length; i++) {
     if (routed.isThrottled[i] === 1) continue;
@@ -184,18 +220,19 @@ function buildBatches(stream: Stream, entries: readonly Entry[], routed: Routed)
   }));
 }
 
-function answer(stream: Stream, routed: Routed, byShard: ReadonlyMap<number, AppendOutcome>): PutRecordsOutput {
-  const { shards } = stream.routes;
+function resultsOf(
+  stream: Stream,
+  routed: Routed,
+  byShard: ReadonlyMap<number, AppendOutcome>,
+): PutRecordsResultEntry[] {
+  const { shards } = routed.routes;
   const writers = shards.map((shard) => ShardAnswer.of(stream, shard, byShard.get(shard.number)));
-  const Records: PutRecordsResultEntry[] = [];
-  let FailedRecordCount = 0;
+  const results: PutRecordsResultEntry[] = [];
   for (let i = 0; i < routed.route.length; i++) {
     const writer = writers[routed.route[i] as number] as ShardAnswer;
-    const result = routed.isThrottled[i] === 1 ? writer.throttled() : writer.next();
-    if (result.ErrorCode !== undefined) FailedRecordCount++;
-    Records.push(result);
+    results.push(routed.isThrottled[i] === 1 ? writer.throttled() : writer.next());
   }
-  return { FailedRecordCount, Records };
+  return results;
 }
 
 /** Answers the records of one shard in their order. */

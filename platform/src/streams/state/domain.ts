@@ -1,11 +1,18 @@
 import type { ApplyContext, CatalogDomain } from '../../catalog/index.ts';
 import type { StreamMode } from '../../model/index.ts';
-import { evenRanges } from '../shard/hash-key.ts';
-import { Stream, type StreamRecord, type StreamScope } from './stream.ts';
+import { evenRanges, type HashKey } from '../shard/hash-key.ts';
+import { isAdjacent, isSplittable, mergeShards, scaleShards, splitShard } from './reshard.ts';
+import { type Shard, Stream, type StreamRecord, type StreamScope } from './stream.ts';
 
 /** Identifies one incarnation, so that a command that comes late does not hit the stream's successor. */
 interface Target {
   readonly incarnation: number;
+}
+
+/** Of a command that changes the shards. */
+interface Updating extends Target {
+  /** How long the stream is UPDATING. */
+  readonly delayMs: number;
 }
 
 export type StreamsCommand =
@@ -22,13 +29,24 @@ export type StreamsCommand =
   | ({ readonly kind: 'delete'; readonly delayMs: number } & Target)
   | ({ readonly kind: 'purge' } & Target)
   | ({ readonly kind: 'set-retention'; readonly hours: number; readonly direction: 'increase' | 'decrease' } & Target)
+  | ({ readonly kind: 'split'; readonly shard: number; readonly at: HashKey } & Updating)
+  | ({ readonly kind: 'merge'; readonly shard: number; readonly adjacent: number } & Updating)
+  | ({ readonly kind: 'scale'; readonly count: number; readonly perDayMax: number | undefined } & Updating)
   | ({ readonly kind: 'trim'; readonly beforeMs: number } & Target)
   | ({ readonly kind: 'add-tags'; readonly tags: Record<string, string>; readonly tagsMax: number } & Target)
   | ({ readonly kind: 'remove-tags'; readonly keys: readonly string[] } & Target)
   | { readonly kind: 'set-token-key'; readonly key: string };
 
-/** Why a command changed nothing. */
-export type StreamsRefusal = 'exists' | 'absent' | 'not-active' | 'too-short' | 'too-long' | 'too-many-tags';
+/** Why a command changed nothing. `changed`: the shards are not any more what the caller has looked at. */
+export type StreamsRefusal =
+  | 'exists'
+  | 'absent'
+  | 'not-active'
+  | 'changed'
+  | 'too-often'
+  | 'too-short'
+  | 'too-long'
+  | 'too-many-tags';
 export type StreamsOutcome = 'done' | StreamsRefusal;
 
 interface Snapshot {
@@ -39,6 +57,8 @@ interface Snapshot {
 
 /** Names of deleted streams whose last creation second is remembered. */
 const formerNamesMax = 10_000;
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
 
 /** Streams by account, region and name: three look-ups cost less than one of a key made of the three, and there is one for each put. */
 class StreamNames {
@@ -115,6 +135,10 @@ export class StreamsDomain implements CatalogDomain<StreamsCommand, StreamsOutco
         return this.#purge(stream, context);
       case 'set-retention':
         return setRetention(stream, command, context);
+      case 'split':
+      case 'merge':
+      case 'scale':
+        return reshard(stream, command, context);
       case 'trim':
         return trim(stream, command.beforeMs, context);
       case 'add-tags':
@@ -221,8 +245,52 @@ function setRetention(
   return trim(stream, Math.max(horizonMs, stream.horizonMs(context.timeMs)), context);
 }
 
+function reshard(
+  stream: Stream,
+  command: Extract<StreamsCommand, { kind: 'split' | 'merge' | 'scale' }>,
+  context: ApplyContext,
+): StreamsOutcome {
+  const { record } = stream;
+  const { timeMs } = context;
+  if (stream.status(timeMs) !== 'ACTIVE') return 'not-active';
+  const open = (number: number): Shard | undefined => stream.routes.shards.find((each) => each.number === number);
+  switch (command.kind) {
+    case 'split': {
+      const shard = open(command.shard);
+      if (shard === undefined || !isSplittable(shard, command.at)) return 'changed';
+      splitShard(record, shard, command.at, context);
+      break;
+    }
+    case 'merge': {
+      const [lower, upper] = [open(command.shard), open(command.adjacent)];
+      if (lower === undefined || upper === undefined || !isAdjacent(lower, upper)) return 'changed';
+      mergeShards(record, lower, upper, context);
+      break;
+    }
+    case 'scale': {
+      const today = (record.scaledMs ?? []).filter((each) => each > timeMs - dayMs);
+      if (today.length >= (command.perDayMax ?? Infinity)) return 'too-often';
+      scaleShards(record, command.count, context);
+      record.scaledMs = [...today, timeMs];
+    }
+  }
+  if (command.delayMs > 0) record.updatedMs = timeMs + command.delayMs;
+  forgetExpired(stream, timeMs);
+  return 'done';
+}
+
+/** Closed shards whose records are all past retention. By what the record says alone, so that a replay does the same. */
+function forgetExpired(stream: Stream, timeMs: number): void {
+  const { record } = stream;
+  const horizonMs = Math.max(record.trimMs, timeMs - record.retentionHours * hourMs);
+  record.nextShard ??= record.shards.length;
+  record.shards = record.shards.filter(({ closed }) => closed === undefined || closed.timeMs >= horizonMs);
+  stream.shardsChanged();
+}
+
 function trim(stream: Stream, beforeMs: number, context: ApplyContext): StreamsOutcome {
   stream.record.trimMs = Math.max(stream.record.trimMs, beforeMs);
+  forgetExpired(stream, context.timeMs);
   context.log.trim(stream.record.incarnation, stream.record.trimMs);
   return 'done';
 }

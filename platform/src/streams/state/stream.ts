@@ -9,6 +9,8 @@ export interface Shard {
   readonly endHash: HashKey;
   /** Seconds since the epoch: above its parents' and above that of all shards of a former stream of this name. */
   readonly createdSecond: number;
+  /** When it began to take records, where that was not with its stream; milliseconds since the epoch. */
+  readonly openedMs?: number;
   readonly parent?: number;
   readonly adjacentParent?: number;
   /** Set when the shard takes no more records. */
@@ -33,7 +35,14 @@ export interface StreamRecord extends StreamScope {
   readonly readyMs: number;
   readonly mode: StreamMode;
   readonly maxRecordKiB: number;
-  readonly shards: readonly Shard[];
+  /** Those whose records are all past retention may be gone. In the order of their numbers. */
+  shards: readonly Shard[];
+  /** Number of the next shard; without it that of `shards`. */
+  nextShard?: number;
+  /** UPDATING before this time. */
+  updatedMs?: number;
+  /** When UpdateShardCount was called in the last 24 hours. */
+  scaledMs?: readonly number[];
   retentionHours: number;
   /** Records that arrived before this are gone, whatever the retention becomes. */
   trimMs: number;
@@ -84,16 +93,27 @@ export class ShardRoutes {
 export class Stream {
   readonly record: StreamRecord;
   readonly arn: string;
-  readonly routes: ShardRoutes;
-  readonly #shards: Map<number, Shard>;
+  #routes: ShardRoutes;
+  #shards: Map<number, Shard>;
   readonly #writers = new Map<number, SequenceWriter>();
   #horizonMs = 0;
 
   constructor(record: StreamRecord) {
     this.record = record;
     this.arn = streamArn(record, record.name);
-    this.routes = new ShardRoutes(record.shards);
+    this.#routes = new ShardRoutes(record.shards);
     this.#shards = new Map(record.shards.map((each) => [each.number, each]));
+  }
+
+  /** Replaced as a whole when the shards change. */
+  get routes(): ShardRoutes {
+    return this.#routes;
+  }
+
+  /** To be called when the shards of the record have changed. */
+  shardsChanged(): void {
+    this.#routes = new ShardRoutes(this.record.shards);
+    this.#shards = new Map(this.record.shards.map((each) => [each.number, each]));
   }
 
   /** Writes the sequence numbers of a shard; kept, since numbers in a row are much cheaper to write than single ones. */
@@ -110,9 +130,20 @@ export class Stream {
     return this.#shards.get(number);
   }
 
-  status(nowMs: number): 'CREATING' | 'ACTIVE' | 'DELETING' {
+  /** The shard's children; none while it is open. */
+  childrenOf({ number }: Shard): Shard[] {
+    return this.record.shards.filter((each) => each.parent === number || each.adjacentParent === number);
+  }
+
+  /** Whether all its records are past retention, and it takes no more. */
+  isExpired({ closed }: Shard, nowMs: number): boolean {
+    return closed !== undefined && closed.timeMs < this.horizonMs(nowMs);
+  }
+
+  status(nowMs: number): 'CREATING' | 'ACTIVE' | 'UPDATING' | 'DELETING' {
     if (this.record.deleteMs !== undefined) return 'DELETING';
-    return nowMs < this.record.readyMs ? 'CREATING' : 'ACTIVE';
+    if (nowMs < this.record.readyMs) return 'CREATING';
+    return nowMs < (this.record.updatedMs ?? 0) ? 'UPDATING' : 'ACTIVE';
   }
 
   /** Records that arrived before this time are not readable any more. Never goes back, whatever the clock does. */

@@ -1,0 +1,114 @@
+import type { ApplyContext } from '../../catalog/index.ts';
+import { evenRanges, type HashKey, hashKeyOf } from '../shard/hash-key.ts';
+import type { Shard, StreamRecord } from './stream.ts';
+
+/**
+ * Changes the shards of a stream while a command is applied. Parents are closed and children made in one step, and nothing is copied:
+ * a crash leaves either all of it or nothing.
+ */
+class Reshard {
+  readonly #record: StreamRecord;
+  readonly #context: ApplyContext;
+  readonly #shards: Map<number, Shard>;
+  #next: number;
+
+  constructor(record: StreamRecord, context: ApplyContext) {
+    this.#record = record;
+    this.#context = context;
+    this.#shards = new Map(record.shards.map((each) => [each.number, each]));
+    this.#next = record.nextShard ?? record.shards.length;
+  }
+
+  /** Two children share the range; the second begins at `at`. */
+  split(shard: Shard, at: HashKey): readonly [Shard, Shard] {
+    this.#close(shard);
+    const before = hashKeyOf(BigInt(`0x${at}`) - 1n);
+    return [
+      this.#make({ startHash: shard.startHash, endHash: before }, [shard]),
+      this.#make({ startHash: at, endHash: shard.endHash }, [shard]),
+    ];
+  }
+
+  /** One child has the ranges of both; `lower` is its first parent. */
+  merge(lower: Shard, upper: Shard): Shard {
+    this.#close(lower);
+    this.#close(upper);
+    return this.#make({ startHash: lower.startHash, endHash: upper.endHash }, [lower, upper]);
+  }
+
+  finish(): void {
+    this.#record.shards = [...this.#shards.values()];
+    this.#record.nextShard = this.#next;
+  }
+
+  #close(shard: Shard): void {
+    const { timeMs, log } = this.#context;
+    const endOffset = log.closeShard({ group: this.#record.incarnation, shard: shard.number });
+    this.#shards.set(shard.number, { ...shard, closed: { endOffset, timeMs } });
+  }
+
+  #make(range: { startHash: HashKey; endHash: HashKey }, parents: readonly Shard[]): Shard {
+    const { timeMs, log } = this.#context;
+    const [parent, adjacent] = parents as readonly [Shard, Shard?];
+    const shard: Shard = {
+      number: this.#next++,
+      ...range,
+      // In every sequence number: so those of a child are above those of its parents.
+      createdSecond: Math.max(Math.floor(timeMs / 1000), ...parents.map((each) => each.createdSecond + 1)),
+      openedMs: timeMs,
+      parent: parent.number,
+      ...(adjacent !== undefined && { adjacentParent: adjacent.number }),
+    };
+    log.provision({ group: this.#record.incarnation, shard: shard.number });
+    this.#shards.set(shard.number, shard);
+    return shard;
+  }
+}
+
+/** Whether a shard of this range can be split there: neither part may be as small as a single hash key. Source: recorded by kinesalite. */
+export function isSplittable({ startHash, endHash }: Shard, at: HashKey): boolean {
+  return BigInt(`0x${at}`) > BigInt(`0x${startHash}`) + 1n && at < endHash;
+}
+
+export function isAdjacent(lower: Shard, upper: Shard): boolean {
+  return BigInt(`0x${lower.endHash}`) + 1n === BigInt(`0x${upper.startHash}`);
+}
+
+export function splitShard(record: StreamRecord, shard: Shard, at: HashKey, context: ApplyContext): void {
+  const reshard = new Reshard(record, context);
+  reshard.split(shard, at);
+  reshard.finish();
+}
+
+export function mergeShards(record: StreamRecord, lower: Shard, upper: Shard, context: ApplyContext): void {
+  const reshard = new Reshard(record, context);
+  reshard.merge(lower, upper);
+  reshard.finish();
+}
+
+/**
+ * Makes `count` even shards of those that are open: first each is split wherever a new range begins in it, then pieces of one new range are
+ * merged. What is in between is closed at once, and never holds a record.
+ */
+export function scaleShards(record: StreamRecord, count: number, context: ApplyContext): void {
+  const reshard = new Reshard(record, context);
+  const ranges = evenRanges(count);
+  const open = record.shards.filter((each) => each.closed === undefined);
+  const pieces: Shard[] = [];
+  for (const shard of open.sort((a, b) => (a.startHash < b.startHash ? -1 : 1))) {
+    let rest = shard;
+    for (const { startHash } of ranges) {
+      if (startHash <= rest.startHash || startHash > rest.endHash) continue;
+      const [piece, next] = reshard.split(rest, startHash);
+      pieces.push(piece);
+      rest = next;
+    }
+    pieces.push(rest);
+  }
+  for (const { startHash, endHash } of ranges) {
+    const inside = pieces.filter((each) => each.startHash >= startHash && each.endHash <= endHash);
+    let whole = inside[0] as Shard;
+    for (const piece of inside.slice(1)) whole = reshard.merge(whole, piece);
+  }
+  reshard.finish();
+}

@@ -1,5 +1,5 @@
 import { diskErrorCode } from '../../../platform/src/kernel/disk.ts';
-import { WireError } from '../../../platform/src/model/index.ts';
+import { type GetRecordsOutput, WireError } from '../../../platform/src/model/index.ts';
 import { parseSequenceNumber } from '../../../platform/src/streams/shard/sequence-number.ts';
 import { smallLimits } from '../crash-world.ts';
 import { SeededRandom } from '../seeded-random.ts';
@@ -187,7 +187,26 @@ class World implements SimulationReport {
 
   #change(name: Name, kind: number, random: SeededRandom): Promise<void> {
     if (kind < 94 && this.#ledger.existenceOf(name) !== 'present') return this.#create(name, random);
+    if (kind < 92) return this.#reshard(name, random);
     return kind < 98 ? this.#tag(name, random) : this.#delete(name);
+  }
+
+  /** Where records lie afterwards, readers find out by themselves. */
+  async #reshard(name: Name, random: SeededRandom): Promise<void> {
+    const { output } = await this.#ask('listShards', { StreamName: name });
+    const shards = (output as { Shards?: ListedShard[] } | undefined)?.Shards ?? [];
+    const open = shards.filter(({ SequenceNumberRange: range }) => range.EndingSequenceNumber === undefined);
+    if (open.length === 0) return;
+    const ids = open.map(({ ShardId }) => ShardId);
+    const { ShardId, HashKeyRange: range } = random.pick(open);
+    const middle = (BigInt(range.StartingHashKey) + BigInt(range.EndingHashKey)) / 2n;
+    const count = Math.min(8, random.between(Math.ceil(open.length / 2), open.length * 2));
+    const [operation, input] = random.pick([
+      ['splitShard', { ShardToSplit: ShardId, NewStartingHashKey: String(middle) }],
+      ['mergeShards', { ShardToMerge: ShardId, AdjacentShardToMerge: random.pick(ids) }],
+      ['updateShardCount', { TargetShardCount: count, ScalingType: 'UNIFORM_SCALING' }],
+    ] as const);
+    await this.#ask(operation, { StreamName: name, ...input });
   }
 
   async #create(name: Name, random: SeededRandom): Promise<void> {
@@ -416,8 +435,8 @@ class World implements SimulationReport {
     const input = { StreamName: name, ShardId, ShardIteratorType: 'TRIM_HORIZON' } as const;
     let { ShardIterator: iterator } = await streams.getShardIterator(input, caller);
     const all: ReadRecord[] = [];
-    for (let behind = 1; behind > 0;) {
-      const page = await streams.getRecords({ ShardIterator: iterator as string }, caller);
+    for (let behind = 1; behind > 0 && iterator !== undefined;) {
+      const page: GetRecordsOutput = await streams.getRecords({ ShardIterator: iterator }, caller);
       all.push(...(page.Records as unknown as ReadRecord[]));
       iterator = page.NextShardIterator;
       behind = page.Records.length;
@@ -428,7 +447,8 @@ class World implements SimulationReport {
 
 interface ListedShard {
   readonly ShardId: string;
-  readonly SequenceNumberRange: { readonly StartingSequenceNumber: string };
+  readonly HashKeyRange: { readonly StartingHashKey: string; readonly EndingHashKey: string };
+  readonly SequenceNumberRange: { readonly StartingSequenceNumber: string; readonly EndingSequenceNumber?: string };
 }
 
 interface ReadRecord {

@@ -6,6 +6,7 @@ import { checkControlPlane } from './control-plane.ts';
 import { checkErrors } from './errors.ts';
 import { checkReading } from './reading.ts';
 import { checkRecords } from './records.ts';
+import { checkResharding } from './resharding.ts';
 
 /** Records that go through the HTTP/1.1 handler, which is not the SDK's default. */
 const recordsOnHttp1 = 10_000;
@@ -17,6 +18,7 @@ await checkReading(client, checks, freshName('js'), Number(records));
 await checkErrors(client, checks);
 await checkControlPlane(client, checks);
 await checkRecords(client, checks);
+await checkResharding(client, checks);
 client.destroy();
 
 const http1 = new KinesisClient({ endpoint, region, credentials, requestHandler: new NodeHttpHandler() });

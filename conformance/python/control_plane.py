@@ -14,6 +14,9 @@ def check_control_plane(client, checks):
         for check in (describe, paginate_description, list_shards, tags, resource_tags, retention, single_records):
             with checks.check(check.__name__.replace("_", " ")):
                 check(client, name)
+    with new_stream(client, "reshard", 1) as name:
+        with checks.check("resharding"):
+            resharding(client, name)
 
 
 def list_streams(client):
@@ -91,6 +94,30 @@ def single_records(client, name):
     records = client.get_records(ShardIterator=iterator)["Records"]
     equal([(record["PartitionKey"], record["Data"]) for record in records] == [("ключ", data) for data in content], True)
     equal(records[-1]["SequenceNumber"], put["SequenceNumber"])
+
+
+def resharding(client, name):
+    active = client.get_waiter("stream_exists")
+    put = client.put_record(StreamName=name, PartitionKey="k", Data=b"before")
+    client.split_shard(StreamName=name, ShardToSplit=put["ShardId"], NewStartingHashKey=str(2**127))
+    active.wait(StreamName=name, WaiterConfig={"Delay": 1})
+    client.merge_shards(StreamName=name, ShardToMerge=shard_ids(3)[1], AdjacentShardToMerge=shard_ids(3)[2])
+    active.wait(StreamName=name, WaiterConfig={"Delay": 1})
+    answer = client.update_shard_count(StreamName=name, TargetShardCount=2, ScalingType="UNIFORM_SCALING")
+    equal((answer["CurrentShardCount"], answer["TargetShardCount"]), (1, 2))
+    iterator = client.get_shard_iterator(
+        StreamName=name, ShardId=put["ShardId"], ShardIteratorType="TRIM_HORIZON"
+    )["ShardIterator"]
+    last = client.get_records(ShardIterator=iterator)
+    equal([record["Data"] for record in last["Records"]], [b"before"])
+    equal("NextShardIterator" in last, False)
+    equal([child["ShardId"] for child in last["ChildShards"]], shard_ids(3)[1:])
+    equal([child["ParentShards"] for child in last["ChildShards"]], [[put["ShardId"]]] * 2)
+    try:
+        client.split_shard(StreamName=name, ShardToSplit=put["ShardId"], NewStartingHashKey=str(2**127))
+        raise AssertionError("a closed shard was split")
+    except client.exceptions.InvalidArgumentException:
+        pass
 
 
 def shard_ids(count):

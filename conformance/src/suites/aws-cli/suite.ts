@@ -56,6 +56,7 @@ async function checkOver(transport: Transport, checks: Checks, program: string, 
   });
   await checkReading(aws, checks, { name, latest, stored });
   await checks.check('errors and exit codes', () => errors(aws, name));
+  await checks.check('split-shard, merge-shards, update-shard-count', () => reshard(aws, name));
   await checks.check('delete-stream and wait stream-not-exists', async () => {
     await aws.mustRun('delete-stream', ...stream);
     await aws.mustRun('wait', 'stream-not-exists', ...stream);
@@ -81,4 +82,27 @@ async function errors(aws: AwsCli, name: string): Promise<void> {
     /\(ValidationException\) when calling the PutRecord operation: 1 validation error detected: Value 'a b' at 'streamName' failed to satisfy constraint: Member must satisfy regular expression pattern: \[a-zA-Z0-9_\.-\]\+/,
   );
   assert.deepEqual([absent.code, existing.code, invalid.code], [serviceErrorCode, serviceErrorCode, serviceErrorCode]);
+}
+
+/** Of two shards: the first is split, its halves are merged, and the two that are open then become four. */
+async function reshard(aws: AwsCli, name: string): Promise<void> {
+  const stream = ['--stream-name', name];
+  const id = (number: number): string => `shardId-00000000000${number}`;
+  await aws.mustRun('split-shard', ...stream, '--shard-to-split', id(0), '--new-starting-hash-key', '1000');
+  await aws.mustRun('wait', 'stream-exists', ...stream);
+  await aws.mustRun('merge-shards', ...stream, '--shard-to-merge', id(2), '--adjacent-shard-to-merge', id(3));
+  await aws.mustRun('wait', 'stream-exists', ...stream);
+  const scaling = ['--target-shard-count', '4', '--scaling-type', 'UNIFORM_SCALING'];
+  const answer = await aws.json<object>('update-shard-count', ...stream, ...scaling);
+  assert.deepEqual(
+    { ...answer, StreamARN: undefined },
+    { StreamName: name, CurrentShardCount: 2, TargetShardCount: 4, StreamARN: undefined },
+  );
+  const { Shards } = await aws.json<{ Shards: unknown[] }>(
+    'list-shards',
+    ...stream,
+    '--shard-filter',
+    'Type=AT_LATEST',
+  );
+  assert.equal(Shards.length, 4);
 }

@@ -99,7 +99,7 @@ function openShard(stream: Stream, shardId: string): Shard {
   );
 }
 
-/** These rules are the operation's own, not a quota. Source: API reference, UpdateShardCount. */
+/** These rules are the operation's own, not a quota. Assumed: the texts; a target that is the present count makes ranges even. Source: API reference, UpdateShardCount. */
 function checkScaling(current: number, target: number): void {
   const counts = `Current open shard count: ${current} Target shard count: ${target}`;
   if (target > current * 2) {

@@ -53,7 +53,7 @@ class Reshard {
     const shard: Shard = {
       number: this.#next++,
       ...range,
-      // In every sequence number: so those of a child are above those of its parents.
+      // In every sequence number: so those of a child are above those of its parents. Assumed: also ahead of the clock.
       createdSecond: Math.max(Math.floor(timeMs / 1000), ...parents.map((each) => each.createdSecond + 1)),
       openedMs: timeMs,
       parent: parent.number,

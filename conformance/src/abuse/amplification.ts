@@ -3,7 +3,8 @@ import { encode } from '../wire/call.ts';
 import { readAnswers } from './answer.ts';
 import { aliveFailure, latencyFailure } from './checkups.ts';
 import { residentBytesMax } from './floods.ts';
-import { Heartbeat, goodCall } from './good-calls.ts';
+import { goodCall } from './good-calls.ts';
+import { HeartbeatThread } from './heartbeat-thread.ts';
 import { http1Bytes, type Request } from './request.ts';
 import { Victim } from './victim.ts';
 import { latencyLine, mebibytes, residentBytes, resetPeak } from './vitals.ts';
@@ -21,21 +22,18 @@ export async function amplification(checks: Checks): Promise<void> {
     const { port, pid } = victim;
     await goodCall(port, 'CreateStream', { StreamName: 'good', ShardCount: 1 });
     for (const [name, request] of amplified()) {
-      const heartbeat = new Heartbeat(port, 100);
-      await heartbeat.beat();
+      const heartbeat = await HeartbeatThread.start(port, 100);
       resetPeak(pid);
-      heartbeat.start();
       const startedMs = performance.now();
       const statuses = await Promise.all(Array.from({ length: timesEach }, () => statusOf(port, request)));
       const ms = performance.now() - startedMs;
-      await heartbeat.stop();
+      const pulse = await heartbeat.stop();
       const peak = victim.isAlive ? residentBytes(pid, 'peak') : Number.NaN;
       checks.say(
-        `${name}: ${statuses.join(', ')} in ${ms.toFixed(0)} ms; ${mebibytes(peak)} at most; small calls: ${latencyLine(heartbeat.latenciesMs)}`,
+        `${name}: ${statuses.join(', ')} in ${ms.toFixed(0)} ms; ${mebibytes(peak)} at most; small calls: ${latencyLine(pulse.latenciesMs)}`,
       );
       const refused = statuses.every((status) => status >= 400 && status < 500) ? undefined : statuses.join(', ');
-      const why =
-        aliveFailure(victim) ?? refused ?? latencyFailure(heartbeat.latenciesMs, heartbeat.failures, smallCallMsMax);
+      const why = aliveFailure(victim) ?? refused ?? latencyFailure(pulse.latenciesMs, pulse.failures, smallCallMsMax);
       checks.record(
         `16 MiB of ${name} are refused, and small calls are answered within ${smallCallMsMax / 1000} s`,
         why,

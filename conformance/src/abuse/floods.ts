@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Checks } from '../harness/checks.ts';
 import { encode } from '../wire/call.ts';
 import { readAnswers } from './answer.ts';
-import { goodCall, Heartbeat } from './good-calls.ts';
+import { goodCall } from './good-calls.ts';
+import { HeartbeatThread } from './heartbeat-thread.ts';
 import { http1Bytes } from './request.ts';
 import type { Victim } from './victim.ts';
 import { latencyLine, mebibytes, residentBytes, resetPeak } from './vitals.ts';
@@ -60,18 +61,17 @@ async function underWatch(
   run: () => Promise<Counts>,
 ): Promise<void> {
   const { port, pid } = victim;
-  const heartbeat = new Heartbeat(port, 250, true);
   const before = residentBytes(pid);
   resetPeak(pid);
-  heartbeat.start();
+  const heartbeat = await HeartbeatThread.start(port, 250, true);
   const startedMs = Date.now();
   const counts = await run();
   const seconds = (Date.now() - startedMs) / 1000;
-  await heartbeat.stop();
+  const pulse = await heartbeat.stop();
   const peak = residentBytes(pid, 'peak');
   const told = [...counts].map(([what, count]) => `${count} × ${what}`).join(', ');
   checks.say(
-    `${name}: ${seconds.toFixed(1)} s; ${told}; resident ${mebibytes(before)} before, ${mebibytes(peak)} at most; small calls: ${latencyLine(heartbeat.latenciesMs)}, ${heartbeat.throttledCount} of them throttled`,
+    `${name}: ${seconds.toFixed(1)} s; ${told}; resident ${mebibytes(before)} before, ${mebibytes(peak)} at most; small calls: ${latencyLine(pulse.latenciesMs)}, ${pulse.throttledCount} of them throttled`,
   );
   checks.record(
     `${name}: at most ${mebibytes(residentBytesMax)} resident`,
@@ -85,8 +85,8 @@ async function underWatch(
       ? undefined
       : told,
   );
-  const slowest = Math.max(...heartbeat.latenciesMs);
-  const why = heartbeat.failures[0] ?? (slowest <= smallCallMsMax ? undefined : `one took ${slowest.toFixed(0)} ms`);
+  const slowest = Math.max(...pulse.latenciesMs);
+  const why = pulse.failures[0] ?? (slowest <= smallCallMsMax ? undefined : `one took ${slowest.toFixed(0)} ms`);
   checks.record(`${name}: small calls are answered meanwhile, within ${smallCallMsMax / 1000} s`, why);
 }
 

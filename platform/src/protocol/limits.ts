@@ -15,8 +15,10 @@ export interface ProtocolLimits {
   readonly bodyBytesMax: number;
   /** A body of at most this declared length is counted apart, so that small calls never queue behind large ones. */
   readonly smallBodyBytesMax: number;
-  /** All small bodies held at one time. */
+  /** All small bodies held at one time, of those that have come whole. */
   readonly smallBodiesBytesMax: number;
+  /** What has come of all small bodies, and of those of unknown length, that have not ended; beyond it, 503. */
+  readonly arrivingBytesMax: number;
   /** All other bodies held at one time; a socket is not read until its body has its share. */
   readonly bodiesBytesMax: number;
   /** Of those, what is at most this long is read into buffers that are kept and used again. */
@@ -31,6 +33,8 @@ export interface ProtocolLimits {
   readonly headerTimeoutMs: number;
   /** From the moment a body may be read to its end. */
   readonly bodyTimeoutMs: number;
+  /** The same for a small body while more than half of `arrivingBytesMax` is taken. */
+  readonly crowdedBodyTimeoutMs: number;
   /** Longest pause inside a body. */
   readonly bodyStallMs: number;
   /** Longest wait of a body for its share of `bodiesBytesMax`; then 503. */
@@ -57,6 +61,7 @@ export const defaultLimits: ProtocolLimits = {
   bodyBytesMax: 16 * MEBIBYTE,
   smallBodyBytesMax: 64 * 1024,
   smallBodiesBytesMax: 64 * MEBIBYTE,
+  arrivingBytesMax: 64 * MEBIBYTE,
   bodiesBytesMax: 128 * MEBIBYTE,
   pooledBodyBytesMax: MEBIBYTE,
   pooledBodiesMax: 24,
@@ -65,6 +70,7 @@ export const defaultLimits: ProtocolLimits = {
   smallAnswerBytesMax: 64 * 1024,
   headerTimeoutMs: 10_000,
   bodyTimeoutMs: 60_000,
+  crowdedBodyTimeoutMs: 2000,
   bodyStallMs: 15_000,
   bodyWaitMs: 60_000,
   idleTimeoutMs: 75_000,

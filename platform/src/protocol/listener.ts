@@ -294,6 +294,7 @@ function createFrontDoor(options: ListenerOptions, watch: StallWatch): FrontDoor
     shares: {
       limits,
       small: new ByteBudget(limits.smallBodiesBytesMax),
+      arriving: new ByteBudget(limits.arrivingBytesMax),
       large: new ByteBudget(limits.bodiesBytesMax),
       buffers: new BufferPool({ bufferBytes: limits.pooledBodyBytesMax, countMax: limits.pooledBodiesMax }),
       watch,

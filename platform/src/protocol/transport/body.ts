@@ -1,18 +1,16 @@
 import type { Readable } from 'node:stream';
+import { assert } from '../../kernel/assert.ts';
 import type { BufferPool } from '../../kernel/buffer-pool.ts';
 import type { ByteBudget, Release } from '../../kernel/byte-budget.ts';
-import type { ProtocolLimits } from '../limits.ts';
-import type { NodeRequest } from './request-head.ts';
-import type { StallWatch, Watched } from './stall-watch.ts';
+import { type ArrivalShares, type Collected, LargeCollector, SmallCollector } from './collector.ts';
+import { isHttp2, type NodeRequest } from './request-head.ts';
+import type { Watched } from './stall-watch.ts';
 
 /** What the bodies of all connections share. */
-export interface BodyShares {
-  readonly limits: ProtocolLimits;
+export interface BodyShares extends ArrivalShares {
+  /** Small bodies that have come whole. */
   readonly small: ByteBudget;
   readonly large: ByteBudget;
-  /** For bodies that are not small; they go back when the body is released. */
-  readonly buffers: BufferPool;
-  readonly watch: StallWatch;
 }
 
 /** A body in memory, counted until `release` is called; nobody may look at its bytes after that. */
@@ -34,8 +32,6 @@ const EMPTY = Buffer.alloc(0);
 const noRelease = (): void => undefined;
 const TOO_LARGE: BodyOutcome = { kind: 'too-large' };
 const BUSY: BodyOutcome = { kind: 'busy' };
-/** A body of unknown length is larger than a small one; no outcome, but where its reading pauses. */
-const OUTGROWN: BodyOutcome = { kind: 'too-large' };
 const GONE: BodyOutcome = { kind: 'gone' };
 
 /** A body of no bytes. */
@@ -50,9 +46,10 @@ export function declaredLength(request: NodeRequest): number | undefined {
 }
 
 /**
- * Reads a whole body. Nothing is taken from the socket (beyond what Node has read already: at most one flow-control window) until
- * the body has its share of the budget. One of unknown length begins with the share of a small body and, when it turns out to be no
- * small one, waits for the share of the largest: what is small never queues behind what is large, whether it says its length or not.
+ * Reads a whole body. Of a large one nothing is taken from the socket (beyond what Node has read already: at most one flow-control window)
+ * until the body has its share of the budget. A small one, which Node would read anyway, is taken as it comes and has its share when it is
+ * whole: so one that stops coming holds up nobody. One of unknown length is a small one until it turns out not to be; then it waits for the
+ * share of the largest.
  *
  * @param isReady   called when the body may come, e.g. to answer `Expect: 100-continue`
  */
@@ -64,56 +61,67 @@ export async function readBody(request: NodeRequest, shares: BodyShares, isReady
     return noBody();
   }
   if (length !== undefined && !(length <= limits.bodyBytesMax)) return TOO_LARGE;
-  const isSmall = length === undefined || length <= limits.smallBodyBytesMax;
-  const granted = await share(
-    request,
-    isSmall ? shares.small : shares.large,
-    length ?? limits.smallBodyBytesMax,
-    shares,
-  );
+  if (length === undefined || length <= limits.smallBodyBytesMax) return readSmall(request, length, shares, isReady);
+  const granted = await share(request, shares.large, length, shares);
   if (typeof granted !== 'function') return granted;
   isReady();
-  const whole = length === undefined ? undefined : await takeWhole(request, length);
-  if (whole !== undefined) return { kind: 'body', bytes: whole, release: granted };
-  const collector = new Collector(request, length, shares);
-  const body = await collector.collect();
-  if (body === OUTGROWN) return outgrown(request, collector, granted, shares);
-  return held(body, granted, isSmall ? undefined : shares.buffers);
+  return held(await new LargeCollector(request, length, shares).collect(), granted, shares.buffers);
 }
 
-async function outgrown(
+async function readSmall(
   request: NodeRequest,
-  collector: Collector,
-  small: Release,
+  length: number | undefined,
   shares: BodyShares,
+  isReady: () => void,
 ): Promise<BodyOutcome> {
-  const granted = await share(request, shares.large, shares.limits.bodyBytesMax, shares);
-  small();
-  if (typeof granted !== 'function') return granted;
-  return held(await collector.goOn(shares.limits.bodyBytesMax), granted);
+  isReady();
+  const whole = length === undefined ? undefined : await takeWhole(request, length);
+  const collector = new SmallCollector(request, length, shares);
+  const body = whole ?? (await collector.collect());
+  if (body === 'outgrown') return outgrown(request, collector, shares);
+  if (!Buffer.isBuffer(body)) return failed(body);
+  const granted = await share(connectionOf(request), shares.small, body.length, shares);
+  return typeof granted === 'function' ? held(body, granted) : granted;
 }
 
-function held(body: Buffer | BodyOutcome, granted: Release, buffers?: BufferPool): BodyOutcome {
+async function outgrown(request: NodeRequest, collector: SmallCollector, shares: BodyShares): Promise<BodyOutcome> {
+  const granted = await share(connectionOf(request), shares.large, shares.limits.bodyBytesMax, shares);
+  return typeof granted === 'function' ? held(await collector.goOn(), granted) : granted;
+}
+
+/** @param lender   of the body's memory */
+function held(body: Collected, granted: Release, lender?: BufferPool): BodyOutcome {
   if (!Buffer.isBuffer(body)) {
     granted();
-    return body;
+    return failed(body);
   }
-  let lender = buffers;
+  let isLent = lender !== undefined;
   const release = (): void => {
-    lender?.give(body);
-    lender = undefined; // Given back a second time, it might be somebody else's by now.
+    // Given back a second time, it might be somebody else's by now.
+    if (isLent) lender?.give(body);
+    isLent = false;
     granted();
   };
   return { kind: 'body', bytes: body, release };
 }
 
+function failed(kind: Exclude<Collected, Buffer>): BodyOutcome {
+  assert(kind !== 'outgrown', 'what has outgrown one share waits for the next');
+  return { kind };
+}
+
+/** What closes when the peer leaves, also after the request has been read. */
+function connectionOf(request: NodeRequest): Readable {
+  return isHttp2(request) ? request.stream : request.socket;
+}
+
 function share(
-  request: NodeRequest,
+  peer: Readable,
   budget: ByteBudget,
   bytes: number,
   shares: BodyShares,
 ): Release | Promise<Release | BodyOutcome> {
-  return budget.tryTake(bytes) ?? waitForShare(request, budget, bytes, shares);
+  return budget.tryTake(bytes) ?? waitForShare(peer, budget, bytes, shares);
 }
 
 /**
@@ -157,101 +165,4 @@ export async function waitForShare(
     watch.remove(watched);
     peer.off('close', leave);
   }
-}
-
-/** Takes the chunks of one body into one buffer (length known) or a list of them (length unknown). */
-class Collector implements Watched {
-  progress = 0;
-  readonly stallMs: number;
-  readonly totalMs: number;
-  readonly #request: NodeRequest;
-  readonly #length: number | undefined;
-  readonly #shares: BodyShares;
-  #bytesMax: number;
-  #whenFull: BodyOutcome;
-  readonly #chunks: Buffer[] = [];
-  #whole: Buffer | undefined;
-  #hasEnded = false;
-  #finish!: (outcome: Buffer | BodyOutcome) => void;
-
-  constructor(request: NodeRequest, length: number | undefined, shares: BodyShares) {
-    const { limits } = shares;
-    this.#request = request;
-    this.#length = length;
-    this.#shares = shares;
-    this.#bytesMax = length === undefined ? Math.min(limits.smallBodyBytesMax, limits.bodyBytesMax) : length;
-    this.#whenFull = length === undefined ? OUTGROWN : GONE;
-    this.stallMs = limits.bodyStallMs;
-    this.totalMs = limits.bodyTimeoutMs;
-  }
-
-  /** After OUTGROWN: reads on, up to `bytesMax`. */
-  goOn(bytesMax: number): Promise<Buffer | BodyOutcome> {
-    this.#bytesMax = bytesMax;
-    this.#whenFull = TOO_LARGE;
-    if (this.progress > bytesMax) return Promise.resolve(TOO_LARGE);
-    // What was taken before may have been all, and its end told already.
-    if (this.#hasEnded) return Promise.resolve(this.#joined());
-    const collected = this.collect();
-    this.#request.resume();
-    return collected;
-  }
-
-  async collect(): Promise<Buffer | BodyOutcome> {
-    const request = this.#request;
-    const { watch, buffers } = this.#shares;
-    if (request.destroyed) return GONE;
-    watch.add(this);
-    const outcome = await new Promise<Buffer | BodyOutcome>((resolve) => {
-      this.#finish = resolve;
-      request.on('data', this.#onData);
-      request.once('end', this.#onEnd);
-      request.once('close', this.#onGone);
-      request.on('error', this.#onGone);
-    });
-    watch.remove(this);
-    request.off('data', this.#onData);
-    request.off('end', this.#onEnd);
-    request.off('close', this.#onGone);
-    if (this.#whole !== undefined && outcome !== this.#whole) buffers.give(this.#whole);
-    return outcome;
-  }
-
-  cut(): void {
-    this.#finish(GONE);
-    this.#request.destroy();
-  }
-
-  readonly #onData = (chunk: Buffer): void => {
-    const before = this.progress;
-    this.progress = before + chunk.length;
-    const length = this.#length;
-    if (length === undefined) this.#chunks.push(chunk);
-    if (this.progress > this.#bytesMax) {
-      this.#request.pause();
-      this.#finish(this.#whenFull);
-    } else if (chunk.length === length) {
-      this.#whole = chunk;
-    } else if (length !== undefined) {
-      this.#whole ??= this.#makeRoom(length);
-      this.#whole.set(chunk, before);
-    }
-  };
-
-  #makeRoom(length: number): Buffer {
-    const { limits, buffers } = this.#shares;
-    return length <= limits.smallBodyBytesMax ? Buffer.allocUnsafeSlow(length) : buffers.take(length);
-  }
-
-  #joined(): Buffer {
-    return Buffer.concat(this.#chunks, this.progress);
-  }
-
-  readonly #onEnd = (): void => {
-    this.#hasEnded = true;
-    if (this.#length === undefined) this.#finish(this.#joined());
-    else this.#finish(this.progress === this.#length && this.#whole !== undefined ? this.#whole : GONE);
-  };
-
-  readonly #onGone = (): void => this.#finish(GONE);
 }

@@ -117,8 +117,9 @@ describe('the limit of a body', () => {
 });
 
 describe('bodies in flight', () => {
-  const limits = { bodiesBytesMax: 6_000_000, smallBodyBytesMax: 1000 };
-  const large = rawRequest(put, bodyOf(4_000_000));
+  const limits = { bodiesBytesMax: 15_000_000, smallBodyBytesMax: 1000 };
+  // More than the sockets of both sides take in.
+  const large = rawRequest(put, bodyOf(12_000_000));
 
   it('are not read before they have their share; small ones pass by', async () => {
     const gate = new Gate();
@@ -137,7 +138,7 @@ describe('bodies in flight', () => {
   });
 
   it('give back the share of a peer that leaves in the middle', async () => {
-    await start({ bodiesBytesMax: 4_000_000, smallBodyBytesMax: 1000 });
+    await start({ bodiesBytesMax: 12_000_000, smallBodyBytesMax: 1000 });
     const leaving = client(large.slice(0, 1_000_000));
     await settle();
     leaving.socket.destroy();
@@ -146,7 +147,7 @@ describe('bodies in flight', () => {
 
   it('of HTTP/2 streams that wait send one window and no more', async () => {
     const gate = new Gate();
-    await start(limits, { putRecord: gate.handler });
+    await start({ ...limits, bodiesBytesMax: 6_000_000 }, { putRecord: gate.handler });
     const session = http2.connect(`http://127.0.0.1:${listener?.port}`);
     await new Promise((resolve) => session.once('remoteSettings', resolve));
     const body = bodyOf(4_000_000);
@@ -201,6 +202,46 @@ describe('bodies in flight', () => {
     gate.letGo();
     await gate.reached(2);
     gate.letGo();
+    expect(await second.until(answered)).toContain('200 OK');
+  });
+
+  it('that have not come whole hold up nobody', async () => {
+    await start({ smallBodyBytesMax: 1000, smallBodiesBytesMax: 1000, arrivingBytesMax: 4000 });
+    const unknown = rawRequest({ ...put, 'transfer-encoding': 'chunked' }).replace('content-length: 0\r\n', '');
+    for (let index = 0; index < 10; index++) {
+      client(`${unknown}1\r\n{\r\n`);
+      client(rawRequest({ ...put, 'content-length': '1000' }, '{'));
+    }
+    await settle();
+    for (const text of [rawRequest(put, bodyOf(1000)), chunked(bodyOf(1000))]) {
+      expect(await client(text).until(answered)).toContain('200 OK');
+    }
+    const late = client(rawRequest({ ...put, 'content-length': '1000' }, bodyOf(1000).slice(0, 500)));
+    await settle();
+    late.socket.write(bodyOf(1000).slice(500));
+    expect(await late.until(answered)).toContain('200 OK');
+  });
+
+  it('of which much has come and not ended must hurry; what is beyond that is told 503', async () => {
+    const clock = new ManualClock();
+    await start({ smallBodyBytesMax: 1000, arrivingBytesMax: 2000, crowdedBodyTimeoutMs: 2000 }, {}, { clock });
+    const part = bodyOf(1000).slice(0, 900);
+    const begin = (): RawClient => client(rawRequest({ ...put, 'content-length': '1000' }, part));
+    const first = begin();
+    await settle();
+    clock.advance(1000);
+    clock.advance(2000);
+    await settle();
+    expect(first.socket.destroyed).toBe(false);
+    const second = begin();
+    await settle();
+    expect(await begin().until(/\}$/)).toMatch(/^HTTP\/1\.1 503 [^]*"__type":"ServiceUnavailable"/);
+    clock.advance(1000);
+    clock.advance(1000);
+    await first.closed;
+    // With room again, the second may take its time.
+    clock.advance(1000);
+    second.socket.write(bodyOf(1000).slice(900));
     expect(await second.until(answered)).toContain('200 OK');
   });
 

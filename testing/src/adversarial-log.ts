@@ -32,6 +32,7 @@ interface Shard {
   end: number;
   lastTimeMs: number;
   isClosed: boolean;
+  readonly watchers: Set<() => void>;
 }
 
 interface Group {
@@ -117,6 +118,12 @@ export class AdversarialLog implements LogEngine {
     return this.#groups.get(id.group)?.shards.get(id.shard)?.end;
   }
 
+  watch(id: ShardLogId, listener: () => void): () => void {
+    const { watchers } = this.#groups.get(id.group)?.shards.get(id.shard) ?? { watchers: new Set() };
+    watchers.add(listener);
+    return () => watchers.delete(listener);
+  }
+
   oldestMs(group: number): number | undefined {
     const times = [...(this.#groups.get(group)?.shards.values() ?? [])].flatMap(
       ({ batches }) => batches[0]?.timeMs ?? [],
@@ -137,14 +144,19 @@ export class AdversarialLog implements LogEngine {
     provision: ({ group, shard }) => {
       const found = this.#groups.get(group) ?? { shards: new Map<number, Shard>(), trimMs: 0 };
       this.#groups.set(group, found);
-      found.shards.set(shard, { batches: [], end: 0, lastTimeMs: 0, isClosed: false });
+      found.shards.set(shard, { batches: [], end: 0, lastTimeMs: 0, isClosed: false, watchers: new Set() });
     },
     closeShard: (id) => {
       const shard = this.#existing(id);
       shard.isClosed = true;
+      notify(shard);
       return shard.end;
     },
-    drop: (group) => this.#groups.delete(group),
+    drop: (group) => {
+      const shards = this.#groups.get(group)?.shards.values() ?? [];
+      this.#groups.delete(group);
+      for (const shard of shards) notify(shard);
+    },
     trim: (group, timeMs) => {
       const found = this.#groups.get(group);
       if (found !== undefined) found.trimMs = Math.max(found.trimMs, timeMs);
@@ -185,6 +197,7 @@ export class AdversarialLog implements LogEngine {
     stampBatch(batch, shard.end, timeMs);
     shard.batches.push({ bytes: batch, baseOffset: shard.end, recordCount, timeMs });
     shard.end += recordCount;
+    notify(shard);
     return { kind: 'stored', baseOffset: shard.end - recordCount, timeMs };
   }
 
@@ -209,4 +222,8 @@ export class AdversarialLog implements LogEngine {
     const turns = this.#options.random.pick([0, 0, 0, 1, 2, 4]);
     for (let i = 0; i < turns; i++) await tick();
   }
+}
+
+function notify({ watchers }: Shard): void {
+  for (const listener of watchers) listener();
 }

@@ -293,6 +293,30 @@ function describeTimes(open: Open): void {
     expect(times).toEqual([...times].sort((a, b) => a - b));
   });
 
+  test('who watches a shard is told of its records and of its end, and of no other shard', async () => {
+    const subject = await open();
+    await subject.provision(1, 2);
+    const seen: number[] = [];
+    const other: number[] = [];
+    const stop = subject.log.watch(one, () => seen.push(subject.log.endOffset(one) ?? -1));
+    subject.log.watch({ group: 1, shard: 1 }, () => other.push(1));
+    await subject.store(one);
+    const afterOne = seen.length;
+    expect(afterOne).toBeGreaterThan(0);
+    expect(seen.at(-1)).toBe(subject.log.endOffset(one));
+    await subject.store(one, { records: 3 });
+    expect(seen.at(-1)).toBe(subject.log.endOffset(one));
+    expect(other).toEqual([]);
+    await subject.command({ kind: 'drop', group: 1 });
+    expect(seen.at(-1)).toBe(-1);
+    const count = seen.length;
+    stop();
+    expect(seen).toHaveLength(count);
+    expect(other.length).toBeGreaterThan(0);
+    // Nobody is there to be told.
+    subject.log.watch({ group: 9, shard: 9 }, () => seen.push(9))();
+  });
+
   test('offsetAt is exact at every boundary, and monotone', async () => {
     const subject = await open();
     await subject.provision(1, 2);

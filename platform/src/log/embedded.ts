@@ -210,6 +210,10 @@ class EmbeddedLog implements LogEngine {
     return this.#state.shard(id)?.end;
   }
 
+  watch(id: ShardLogId, listener: () => void): () => void {
+    return this.#state.shard(id)?.watch(listener) ?? ((): void => undefined);
+  }
+
   oldestMs(group: number): number | undefined {
     return this.#state.groups.get(group)?.segments.oldestMs;
   }

@@ -96,6 +96,11 @@ export interface LogEngine {
   offsetAt(id: ShardLogId, timeMs: number): Promise<number>;
   /** Offset just past the newest readable record; undefined for a shard log that does not exist. */
   endOffset(id: ShardLogId): number | undefined;
+  /**
+   * Calls `listener` whenever records of the shard have become readable, and when the shard log ends: closed, or dropped. Synchronously, in
+   * the middle of a commit: it may take note and no more. Answers how to stop it.
+   */
+  watch(id: ShardLogId, listener: () => void): () => void;
   /** Arrival time of the newest record in the group's oldest file: a trim beyond it gives disk back. Undefined without files. */
   oldestMs(group: number): number | undefined;
   /** State for health and metrics. */

@@ -41,6 +41,7 @@ export class LogState implements LogControl {
     shard.group.withTail.add(shard);
     shard.end = batch.baseOffset + batch.recordCount;
     this.tailBytes += batch.bytes.length + tailBatchOverheadBytes;
+    shard.notify();
     return undefined;
   }
 
@@ -77,6 +78,7 @@ export class LogState implements LogControl {
     const shard = this.shard(id);
     assert(shard !== undefined, 'a closed shard log exists');
     shard.isClosed = true;
+    shard.notify();
     return shard.end;
   }
 
@@ -85,7 +87,10 @@ export class LogState implements LogControl {
     if (group === undefined) return;
     this.groups.delete(id);
     group.isDropped = true;
-    for (const shard of group.shards.values()) this.dropTail(shard, shard.tail.length);
+    for (const shard of group.shards.values()) {
+      this.dropTail(shard, shard.tail.length);
+      shard.notify();
+    }
     this.#later(() => group.segments.drop());
   }
 

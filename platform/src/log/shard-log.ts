@@ -18,12 +18,25 @@ export class ShardLog {
   lastTimeMs: number;
   isClosed = false;
   tail: StoredBatch[] = [];
+  /** Made on first use: most shards have nobody who waits. */
+  #watchers: Set<() => void> | undefined;
 
   constructor(group: GroupLog, shard: number, state: { end: number; lastTimeMs: number }) {
     this.group = group;
     this.shard = shard;
     this.assigned = this.end = this.flushed = state.end;
     this.lastTimeMs = state.lastTimeMs;
+  }
+
+  watch(listener: () => void): () => void {
+    const watchers = (this.#watchers ??= new Set());
+    watchers.add(listener);
+    return () => watchers.delete(listener);
+  }
+
+  /** Tells those who watch that there is more to read, or that there will be no more. */
+  notify(): void {
+    if (this.#watchers !== undefined) for (const listener of this.#watchers) listener();
   }
 
   /** Index in the tail of the first batch that ends behind `offset`. */

@@ -17,6 +17,8 @@ def check_control_plane(client, checks):
     with new_stream(client, "reshard", 1) as name:
         with checks.check("resharding"):
             resharding(client, name)
+        with checks.check("fan-out"):
+            fan_out(client, name)
 
 
 def list_streams(client):
@@ -118,6 +120,29 @@ def resharding(client, name):
         raise AssertionError("a closed shard was split")
     except client.exceptions.InvalidArgumentException:
         pass
+
+
+def fan_out(client, name):
+    summary = client.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]
+    arn = summary["StreamARN"]
+    consumer = client.register_stream_consumer(StreamARN=arn, ConsumerName="reader")["Consumer"]
+    equal(client.list_stream_consumers(StreamARN=arn)["Consumers"], [consumer])
+    shard = client.list_shards(StreamName=name, ShardFilter={"Type": "AT_LATEST"})["Shards"][0]
+    low = shard["HashKeyRange"]["StartingHashKey"]
+    client.put_record(StreamName=name, PartitionKey="k", ExplicitHashKey=low, Data=b"before")
+    subscription = client.subscribe_to_shard(
+        ConsumerARN=consumer["ConsumerARN"], ShardId=shard["ShardId"], StartingPosition={"Type": "TRIM_HORIZON"}
+    )
+    client.put_record(StreamName=name, PartitionKey="k", ExplicitHashKey=low, Data=b"after")
+    middle = (int(low) + int(shard["HashKeyRange"]["EndingHashKey"])) // 2
+    client.split_shard(StreamName=name, ShardToSplit=shard["ShardId"], NewStartingHashKey=str(middle))
+    events = [event["SubscribeToShardEvent"] for event in subscription["EventStream"]]
+    equal([record["Data"] for event in events for record in event["Records"]], [b"before", b"after"])
+    equal(len(events[-1]["ChildShards"]), 2)
+    equal("ContinuationSequenceNumber" in events[-1], False)
+    described = client.describe_stream_consumer(ConsumerARN=consumer["ConsumerARN"])["ConsumerDescription"]
+    equal((described["ConsumerStatus"], described["StreamARN"]), ("ACTIVE", arn))
+    client.deregister_stream_consumer(ConsumerARN=consumer["ConsumerARN"])
 
 
 def shard_ids(count):

@@ -16,6 +16,8 @@ export interface StartOptions {
   readonly streams?: string;
   readonly limits?: 'off' | 'aws';
   readonly lifecycleDelayMs?: number;
+  readonly subscriptionLifeMs?: number;
+  readonly subscriptionTakeoverMs?: number;
   /** Path of a credentials file. */
   readonly auth?: string;
   readonly tlsCert?: string;

@@ -120,6 +120,23 @@ const controlCalls: Readonly<Partial<Record<RateLimitName, (streams: StreamsHarn
       streams.mergeShards({ StreamName: 's', ShardToMerge: '8', AdjacentShardToMerge: '9' }, caller),
     'update-shard-count-calls': (streams) =>
       streams.updateShardCount({ StreamName: 's', TargetShardCount: 1, ScalingType: 'UNIFORM_SCALING' }, caller),
+    'register-stream-consumer-calls': (streams) =>
+      streams.registerStreamConsumer({ StreamARN: arn.ResourceARN, ConsumerName: 'c' }, caller),
+    'deregister-stream-consumer-calls': async (streams) => {
+      const consumer = { StreamARN: arn.ResourceARN, ConsumerName: 'passing' };
+      await streams.registerStreamConsumer(consumer, caller).catch(() => undefined);
+      await streams.deregisterStreamConsumer(consumer, caller);
+    },
+    'describe-stream-consumer-calls': (streams) =>
+      streams.describeStreamConsumer({ StreamARN: arn.ResourceARN, ConsumerName: 'consumer' }, caller),
+    'list-stream-consumers-calls': (streams) => streams.listStreamConsumers({ StreamARN: arn.ResourceARN }, caller),
+    'subscribe-to-shard-calls': async (streams) => {
+      const named = { StreamARN: arn.ResourceARN, ConsumerName: 'consumer' };
+      const { ConsumerDescription } = await streams.describeStreamConsumer(named, caller);
+      const { ConsumerARN } = ConsumerDescription;
+      const subscription = { ConsumerARN, ShardId: '0', StartingPosition: { Type: 'LATEST' } } as const;
+      await streams.subscribeToShard(subscription, caller);
+    },
   };
 
 test('every control call has its rate: LimitExceededException above it, and again when time has passed', async () => {
@@ -131,6 +148,8 @@ test('every control call has its rate: LimitExceededException above it, and agai
     const harness = await startStreams({ limits: { ...rateLimitProfile('off'), [name]: aws[name] } });
     // Making the stream takes one of the calls of its own rate.
     await harness.streams.createStream({ StreamName: 's', ShardCount: 1 }, caller);
+    const consumer = { StreamARN: arn.ResourceARN, ConsumerName: 'consumer' };
+    await harness.streams.registerStreamConsumer(consumer, caller);
     harness.clock.advance(1000);
     const call = async (): Promise<string> => {
       try {

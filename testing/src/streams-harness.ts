@@ -51,7 +51,12 @@ type BuiltOperation =
   | 'listTagsForResource'
   | 'splitShard'
   | 'mergeShards'
-  | 'updateShardCount';
+  | 'updateShardCount'
+  | 'registerStreamConsumer'
+  | 'deregisterStreamConsumer'
+  | 'describeStreamConsumer'
+  | 'listStreamConsumers'
+  | 'subscribeToShard';
 
 export async function startStreams(options: StreamsHarnessOptions = {}): Promise<StreamsHarness> {
   const clock = options.clock ?? new SimClock();
@@ -62,6 +67,7 @@ export async function startStreams(options: StreamsHarnessOptions = {}): Promise
     logger: silentLogger,
     limits: options.limits ?? rateLimitProfile('off'),
     lifecycleDelayMs: options.lifecycleDelayMs ?? 0,
+    subscriptions: { lifeMs: 300_000, takeoverMs: 5000 },
   });
   const catalog = new Catalog(clock, [service.domain]);
   const log = await openEmbeddedLog({

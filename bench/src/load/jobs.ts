@@ -54,7 +54,27 @@ export interface LatencyJob extends JobBase {
   readonly measureSeconds: number;
 }
 
-export type Job = PutJob | FillJob | ReadJob | ProbeJob | LatencyJob;
+/** Puts at a fixed rate into one shard, with consumers subscribed to it. */
+export interface FanOutJob extends JobBase {
+  readonly kind: 'fan-out';
+  readonly consumers: number;
+  /** Besides them, those that stop reading. */
+  readonly stalledConsumers: number;
+  readonly ratePerSecond: number;
+  readonly recordBytes: number;
+  readonly measureSeconds: number;
+}
+
+/** Readers with nothing to read. */
+export interface IdleJob extends JobBase {
+  readonly kind: 'idle';
+  readonly how: 'pollers' | 'subscriptions';
+  readonly readers: number;
+  readonly readersOfShard: number;
+  readonly measureSeconds: number;
+}
+
+export type Job = PutJob | FillJob | ReadJob | ProbeJob | LatencyJob | FanOutJob | IdleJob;
 
 /** Every figure of a result is a plain number, named with its unit. */
 export type Figures = Readonly<Record<string, number>>;

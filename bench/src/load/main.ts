@@ -1,3 +1,4 @@
+import { fanOut, idle } from './fan-out.ts';
 import { fill } from './fill.ts';
 import type { Figures, Job, JobAnswer } from './jobs.ts';
 import { latency } from './latency.ts';
@@ -25,6 +26,10 @@ function run(job: Job): Promise<Figures> {
       return probe(job);
     case 'latency':
       return latency(job);
+    case 'fan-out':
+      return fanOut(job);
+    case 'idle':
+      return idle(job);
   }
 }
 

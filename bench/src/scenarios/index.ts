@@ -1,12 +1,13 @@
 import type { Scenario } from '../scenario.ts';
 import { accept, acceptedStoredBytes } from './accept.ts';
+import { fanOut, idle } from './fan-out.ts';
 import { getRecords } from './get-records.ts';
 import { memory } from './memory.ts';
 import { putToGet } from './put-to-get.ts';
 import { puts } from './puts.ts';
 import { startUp } from './start-up.ts';
 
-const single: readonly Scenario[] = [...puts, getRecords, putToGet, startUp, memory];
+const single: readonly Scenario[] = [...puts, getRecords, putToGet, fanOut, idle, startUp, memory];
 
 const all: Scenario = {
   name: 'all',

@@ -31,9 +31,9 @@ export class HeartbeatThread {
   /** Ends it after the beat under way. */
   async stop(): Promise<Pulse> {
     const told = once(this.#worker, 'message') as Promise<[Pulse]>;
+    const exit = once(this.#worker, 'exit');
     this.#worker.postMessage('stop');
-    const [pulse] = await told;
-    await once(this.#worker, 'exit');
+    const [[pulse]] = await Promise.all([told, exit]);
     return pulse;
   }
 }

@@ -43,6 +43,8 @@ export interface ProtocolLimits {
   readonly idleTimeoutMs: number;
   /** A peer that takes nothing of its answer for this long is cut. */
   readonly writeStallMs: number;
+  /** The same for a stream of events, which may be read as slowly as one likes as long as it lives. */
+  readonly eventsStallMs: number;
   /** HTTP/2 streams of one connection. */
   readonly streamsPerSessionMax: number;
   /** HTTP/2 flow-control window of one stream: what a peer may send before its body is granted. */
@@ -75,6 +77,7 @@ export const defaultLimits: ProtocolLimits = {
   bodyWaitMs: 60_000,
   idleTimeoutMs: 75_000,
   writeStallMs: 30_000,
+  eventsStallMs: 330_000,
   streamsPerSessionMax: 128,
   streamWindowBytes: 64 * 1024,
   sessionMemoryMebibytesMax: 32,

@@ -143,6 +143,7 @@ class OnePort implements Listener {
   async #close(graceMs: number): Promise<void> {
     this.#ports?.close();
     for (const socket of this.#sniffing) socket.destroy();
+    this.#door.endStreams();
     for (const session of this.#sessions) session.close();
     for (const connection of this.#path.connections) connection.closeIdle();
     this.#h1.closeIdleConnections();
@@ -283,6 +284,7 @@ function createFrontDoor(options: ListenerOptions, watch: StallWatch): FrontDoor
       writer,
       verifier,
       inMaking: new ByteBudget(limits.answersInMakingBytesMax),
+      logger,
     }),
     local: new LocalServer({
       routes,

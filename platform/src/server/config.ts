@@ -2,7 +2,13 @@ import { isIP } from 'node:net';
 import { MillraceError } from '../kernel/errors.ts';
 import { readTextFile } from '../kernel/text-file.ts';
 import type { Durability } from '../log/index.ts';
-import { rateLimitProfile, rateLimits, type RateLimitName, type RateLimits } from '../streams/index.ts';
+import {
+  rateLimitProfile,
+  rateLimits,
+  type RateLimitName,
+  type RateLimits,
+  type SubscriptionTimes,
+} from '../streams/index.ts';
 import { environmentName, limitSettingName, settings } from './settings.ts';
 
 /** A setting has a value that cannot be used; the message says which and what would do. */
@@ -25,6 +31,7 @@ export interface ServerConfig {
   /** How the limits are told to people. */
   readonly limitsProfile: 'off' | 'aws' | 'custom';
   readonly lifecycleDelayMs: number;
+  readonly subscriptions: SubscriptionTimes;
   /** Path of the credentials file; undefined accepts any credentials. */
   readonly auth: string | undefined;
   readonly tlsCert: string | undefined;
@@ -130,6 +137,10 @@ function checkConfig(values: Values): ServerConfig {
     streams: values.texts('streams').map(readStream),
     ...limits,
     lifecycleDelayMs: values.count('lifecycle-delay-ms', 0, 3_600_000),
+    subscriptions: {
+      lifeMs: values.count('subscription-life-ms', 300_000, 3_600_000),
+      takeoverMs: values.count('subscription-takeover-ms', 5000, 3_600_000),
+    },
     auth: values.text('auth'),
     tlsCert: values.text('tls-cert'),
     tlsKey: values.text('tls-key'),

@@ -33,6 +33,16 @@ export const settings: readonly Setting[] = [
     setting(`limit-${name}`, 'N|off', `${help} (AWS: ${aws})`),
   ),
   setting('lifecycle-delay-ms', 'MS', 'how long streams stay CREATING and DELETING (default 0)'),
+  setting(
+    'subscription-life-ms',
+    'MS',
+    'after so long SubscribeToShard ends and is to be called again (default 300000)',
+  ),
+  setting(
+    'subscription-takeover-ms',
+    'MS',
+    'how long after a SubscribeToShard another of the same consumer and shard is refused (default 5000)',
+  ),
   setting('auth', 'FILE', 'verify signatures against this credentials file (AWS format, with aws_account_id)'),
   setting('tls-cert', 'FILE', 'certificate chain (PEM); without one a certificate for localhost is made'),
   setting('tls-key', 'FILE', 'private key of the certificate (PEM)'),

@@ -4,6 +4,7 @@ import type { Random } from '../kernel/random.ts';
 import type { LogEngine } from '../log/index.ts';
 import type { TokenSealer } from './sealed-token.ts';
 import type { StreamsDomain } from './state/domain.ts';
+import type { Subscriptions } from './subscriptions.ts';
 import type { Throttle } from './throttle.ts';
 
 /** Who calls, and what; the part of a call that the service needs. */
@@ -23,6 +24,7 @@ export interface StreamsContext {
   readonly random: Random;
   readonly tokens: TokenSealer;
   readonly throttle: Throttle;
+  readonly subscriptions: Subscriptions;
   /** How long a stream stays CREATING and DELETING, milliseconds; 0 is at once. */
   readonly lifecycleDelayMs: number;
   /** Told of streams that are to be purged after the delay. */

@@ -1,2 +1,3 @@
 export { StreamsService } from './service.ts';
+export type { SubscriptionTimes } from './subscriptions.ts';
 export { rateLimitProfile, rateLimits, type RateLimitName, type RateLimits } from './limits.ts';

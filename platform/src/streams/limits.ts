@@ -9,6 +9,11 @@ export const sizes = {
   getRecordsCountMax: 10_000,
   retentionHoursMin: 24,
   retentionHoursMax: 8760,
+  /** Registered consumers of a stream where no quota is set. */
+  consumersMax: 1000,
+  listConsumersDefault: 100,
+  /** Data and keys of one event of a subscription, but for a record that is larger: what a reader that stops reading keeps in memory. */
+  eventBytesMax: 262_144,
   tagsMax: 50,
   describeStreamShardsDefault: 100,
   /** Assumed: the service cuts larger wishes to its default page. */
@@ -48,6 +53,14 @@ export type RateLimitName =
   | 'split-shard-calls'
   | 'merge-shards-calls'
   | 'update-shard-count-calls'
+  | 'register-stream-consumer-calls'
+  | 'deregister-stream-consumer-calls'
+  | 'describe-stream-consumer-calls'
+  | 'list-stream-consumers-calls'
+  | 'subscribe-to-shard-calls'
+  | 'subscription-bytes'
+  | 'stream-consumers'
+  | 'stream-creating-consumers'
   | 'stream-daily-shard-updates'
   | 'account-shards'
   | 'account-on-demand-streams'
@@ -87,6 +100,14 @@ export const rateLimits: Readonly<Record<RateLimitName, RateLimit>> = {
   'split-shard-calls': { aws: 5, help: 'calls a second on a stream' },
   'merge-shards-calls': { aws: 5, help: 'calls a second on a stream' },
   'update-shard-count-calls': { aws: 10, help: 'calls a second on a stream' },
+  'register-stream-consumer-calls': { aws: 5, help: 'calls a second on a stream' },
+  'deregister-stream-consumer-calls': { aws: 5, help: 'calls a second on a stream' },
+  'describe-stream-consumer-calls': { aws: 20, help: 'calls a second on a stream' },
+  'list-stream-consumers-calls': { aws: 5, help: 'calls a second on a stream' },
+  'subscribe-to-shard-calls': { aws: 1, help: 'calls a second for a consumer and a shard' },
+  'subscription-bytes': { aws: 2_097_152, help: 'bytes a second to a consumer out of a shard, by pacing' },
+  'stream-consumers': { aws: 20, help: 'registered consumers of a stream' },
+  'stream-creating-consumers': { aws: 5, help: 'consumers in state CREATING of a stream' },
   'stream-daily-shard-updates': { aws: 10, help: 'UpdateShardCount calls on a stream in 24 hours' },
   'account-shards': { aws: 20_000, help: 'open shards in an account and region' },
   'account-on-demand-streams': { aws: 50, help: 'on-demand streams in an account and region' },

@@ -9,7 +9,7 @@ const version = Buffer.from([0, 0, 0, 0, 0, 0, 0, 1]);
 const nonceBytes = 12;
 const tagBytes = 16;
 
-export type TokenPurpose = 'shard-iterator' | 'list-shards' | 'list-streams';
+export type TokenPurpose = 'shard-iterator' | 'list-shards' | 'list-streams' | 'list-stream-consumers';
 
 /** Seals what a client carries for us: nobody can read or change it, and it survives a restart. */
 export class TokenSealer {

@@ -6,6 +6,12 @@ import type { LogEngine } from '../log/index.ts';
 import type { GetRecordsInput, KinesisOperations } from '../model/index.ts';
 import type { Caller, StreamsContext } from './context.ts';
 import { sizes, type RateLimits } from './limits.ts';
+import {
+  deregisterStreamConsumer,
+  describeStreamConsumer,
+  listStreamConsumers,
+  registerStreamConsumer,
+} from './operations/consumers.ts';
 import { createStream } from './operations/create-stream.ts';
 import { deleteStream } from './operations/delete-stream.ts';
 import { describeLimits, describeStream, describeStreamSummary } from './operations/describe-stream.ts';
@@ -16,6 +22,7 @@ import { listStreams } from './operations/list-streams.ts';
 import { putRecord, putRecords } from './operations/put-records.ts';
 import { mergeShards, splitShard, updateShardCount } from './operations/reshard.ts';
 import { decreaseStreamRetentionPeriod, increaseStreamRetentionPeriod } from './operations/retention.ts';
+import { subscribeToShard } from './operations/subscribe-to-shard.ts';
 import {
   addTagsToStream,
   listTagsForResource,
@@ -25,6 +32,7 @@ import {
   untagResource,
 } from './operations/tags.ts';
 import { TokenSealer } from './sealed-token.ts';
+import { Subscriptions, type SubscriptionTimes } from './subscriptions.ts';
 import { StreamsDomain } from './state/domain.ts';
 import { Throttle } from './throttle.ts';
 
@@ -34,6 +42,7 @@ export interface StreamsOptions {
   readonly logger: Logger;
   readonly limits: RateLimits;
   readonly lifecycleDelayMs: number;
+  readonly subscriptions: SubscriptionTimes;
 }
 
 type Operation<Name extends keyof KinesisOperations<Caller>> = (
@@ -47,21 +56,26 @@ const operations: { readonly [Name in keyof KinesisOperations<Caller>]?: Operati
   createStream,
   decreaseStreamRetentionPeriod,
   deleteStream,
+  deregisterStreamConsumer,
   describeLimits,
   describeStream,
+  describeStreamConsumer,
   describeStreamSummary,
   getRecords,
   getShardIterator,
   increaseStreamRetentionPeriod,
   listShards,
+  listStreamConsumers,
   listStreams,
   listTagsForResource,
   listTagsForStream,
   mergeShards,
   putRecord,
   putRecords,
+  registerStreamConsumer,
   removeTagsFromStream,
   splitShard,
+  subscribeToShard,
   tagResource,
   untagResource,
   updateShardCount,
@@ -83,7 +97,7 @@ export class StreamsService {
 
   /** Answers the operations, to be plugged into the listener. */
   async start(catalog: Catalog, log: LogEngine): Promise<Partial<KinesisOperations<Caller>>> {
-    const { clock, random, limits, lifecycleDelayMs } = this.#options;
+    const { clock, random, limits, lifecycleDelayMs, subscriptions } = this.#options;
     const { domain } = this;
     if (domain.tokenKey === undefined) {
       await catalog.propose(domain, { kind: 'set-token-key', key: random.bytes(32).toString('hex') });
@@ -96,6 +110,7 @@ export class StreamsService {
       random,
       tokens: new TokenSealer(domain.tokenKey as unknown as string, random),
       throttle: new Throttle(limits, clock),
+      subscriptions: new Subscriptions(clock, subscriptions),
       lifecycleDelayMs,
       schedulePurge: (incarnation) => this.#schedulePurge(incarnation),
     };
@@ -123,6 +138,7 @@ export class StreamsService {
   close(): void {
     for (const timer of this.#timers) timer.cancel();
     this.#timers.clear();
+    this.#context?.subscriptions.close();
   }
 
   #running(): StreamsContext {

@@ -101,11 +101,35 @@ function refusalError(
       return new InvalidArgumentException(
         `Requested retention period for stream ${name} can not be ${refusal === 'too-short' ? 'shorter' : 'longer'} than existing retention period.`,
       );
+    case 'has-consumers':
+      return new ResourceInUseException(
+        `Stream ${name} under account ${account} has registered consumers. Deregister them, or set EnforceConsumerDeletion.`,
+      );
+    case 'consumer-exists':
+      return new ResourceInUseException(
+        `Consumer ${consumerOf(command)} of stream ${name} under account ${account} already exists.`,
+      );
+    case 'consumer-absent':
+      return consumerNotFound(consumerOf(command), subject);
+    case 'too-many-consumers':
+    case 'too-many-creating':
+      return new LimitExceededException(
+        `Stream ${name} under account ${account} has as many consumers${refusal === 'too-many-creating' ? ' in state CREATING' : ''} as are allowed.`,
+      );
     case 'too-many-tags':
       return new InvalidArgumentException(
         `Failed to add tags to stream ${name} under account ${account} because a given stream cannot have more than 50 tags associated with it.`,
       );
   }
+}
+
+function consumerOf(command: StreamsCommand): string {
+  if ('name' in command) return command.name;
+  return 'consumer' in command ? (command.consumer?.name ?? '') : '';
+}
+
+export function consumerNotFound(consumer: string, { name, account }: Subject): ResourceNotFoundException {
+  return new ResourceNotFoundException(`Consumer ${consumer} of stream ${name} under account ${account} not found.`);
 }
 
 /** A control call above its rate. */

@@ -57,6 +57,9 @@ async function checkOver(transport: Transport, checks: Checks, program: string, 
   await checkReading(aws, checks, { name, latest, stored });
   await checks.check('errors and exit codes', () => errors(aws, name));
   await checks.check('split-shard, merge-shards, update-shard-count', () => reshard(aws, name));
+  await checks.check('register-stream-consumer, list-stream-consumers, deregister-stream-consumer', () =>
+    consumers(aws, name),
+  );
   await checks.check('delete-stream and wait stream-not-exists', async () => {
     await aws.mustRun('delete-stream', ...stream);
     await aws.mustRun('wait', 'stream-not-exists', ...stream);
@@ -105,4 +108,31 @@ async function reshard(aws: AwsCli, name: string): Promise<void> {
     'Type=AT_LATEST',
   );
   assert.equal(Shards.length, 4);
+}
+
+/** The CLI has no command for SubscribeToShard. */
+async function consumers(aws: AwsCli, name: string): Promise<void> {
+  const { StreamDescriptionSummary: summary } = await aws.json<{ StreamDescriptionSummary: { StreamARN: string } }>(
+    'describe-stream-summary',
+    '--stream-name',
+    name,
+  );
+  const stream = ['--stream-arn', summary.StreamARN];
+  const registered = await aws.json<{ Consumer: { ConsumerARN: string } }>(
+    'register-stream-consumer',
+    ...stream,
+    '--consumer-name',
+    'reader',
+  );
+  const listed = await aws.json<{ Consumers: unknown[] }>('list-stream-consumers', ...stream);
+  assert.deepEqual(listed.Consumers, [registered.Consumer]);
+  const { ConsumerARN } = registered.Consumer;
+  const described = await aws.json<{ ConsumerDescription: object }>(
+    'describe-stream-consumer',
+    '--consumer-arn',
+    ConsumerARN,
+  );
+  assert.deepEqual(described.ConsumerDescription, { ...registered.Consumer, StreamARN: summary.StreamARN });
+  await aws.mustRun('deregister-stream-consumer', '--consumer-arn', ConsumerARN);
+  assert.deepEqual(await aws.json('list-stream-consumers', ...stream), { Consumers: [] });
 }

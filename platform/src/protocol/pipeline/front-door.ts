@@ -9,6 +9,7 @@ import type { OriginRule } from '../transport/origin-rule.ts';
 import type { RequestIds } from '../transport/request-ids.ts';
 import { accessDeniedXml, contentTypes, deprecatedJson, encodeError, unknownOperationXml } from './answers.ts';
 import { addCorsHeaders, isPreflight } from './cors.ts';
+import { EventAnswer, eventStreamType } from './event-answer.ts';
 import { LOCAL_PREFIX, type LocalServer, refusedAnswer } from './local-routes.ts';
 import type { MadeAnswer, OperationRequest, OperationRunner } from './operation-runner.ts';
 import type { Encoding } from './service-table.ts';
@@ -33,6 +34,7 @@ const EMPTY = Buffer.alloc(0);
 export class FrontDoor {
   readonly #parts: FrontDoorParts;
   readonly #inSending: ByteBudget;
+  readonly #streams = new Set<EventAnswer>();
   #callCount = 0;
 
   constructor(parts: FrontDoorParts) {
@@ -43,6 +45,11 @@ export class FrontDoor {
   /** Calls being served now. */
   get callCount(): number {
     return this.#callCount;
+  }
+
+  /** Ends all answers that are streams of events, as if their time were over. */
+  endStreams(): void {
+    for (const events of this.#streams) events.stop();
   }
 
   /** Serves one request to its end; never rejects. */
@@ -123,7 +130,9 @@ export class FrontDoor {
     let made: MadeAnswer;
     let status = 200;
     try {
-      made = await this.#parts.runner.run(request);
+      const answer = await this.#parts.runner.run(request);
+      if (answer instanceof EventAnswer) return this.#sendEvents(exchange, headers, answer);
+      made = answer;
       if (made.encoded.bytes > 0) headers.push('Content-Type', contentTypes[encoding]);
     } catch (thrown) {
       if (exchange.isGone) return exchange.abandon();
@@ -153,6 +162,19 @@ export class FrontDoor {
       await exchange.answer(status, headers, encoded);
     } finally {
       sent?.();
+    }
+  }
+
+  /** Each event goes out when the one before has been taken: one that reads slowly has one of them in memory, and holds up nobody. */
+  async #sendEvents(exchange: Exchange, headers: FlatHeaders, events: EventAnswer): Promise<void> {
+    headers.push('Content-Type', eventStreamType);
+    this.#streams.add(events);
+    exchange.onGone(() => events.stop());
+    try {
+      await exchange.answerEvents(headers, () => events.next());
+    } finally {
+      events.stop();
+      this.#streams.delete(events);
     }
   }
 

@@ -1,4 +1,5 @@
 import type { ByteBudget, Release } from '../../kernel/byte-budget.ts';
+import type { Logger } from '../../kernel/logger.ts';
 import { SerializationException, UnknownOperationException } from '../../model/index.ts';
 import { CredentialCache, parseAuthorization } from '../auth/authorization.ts';
 import type { SignatureVerifier } from '../auth/verifier.ts';
@@ -7,6 +8,8 @@ import type { ByteWriter, Encoded } from '../codec/byte-writer.ts';
 import { readCbor } from '../codec/cbor-reader.ts';
 import { readJson } from '../codec/json-reader.ts';
 import type { Exchange } from '../transport/exchange.ts';
+import { contentTypes } from './answers.ts';
+import { EventAnswer } from './event-answer.ts';
 import type { Encoding, ServedOperation, ServiceTable } from './service-table.ts';
 
 /** A request to an operation, its body read. */
@@ -31,6 +34,7 @@ export interface RunnerParts {
   /** `undefined`: any credentials are accepted. */
   readonly verifier: SignatureVerifier | undefined;
   readonly inMaking: ByteBudget;
+  readonly logger: Logger;
 }
 
 interface Admitted {
@@ -57,8 +61,12 @@ export class OperationRunner {
    * @throws WireError   what the caller is told
    * @throws any other error of a handler: a defect or an operating error, told as InternalFailure
    */
-  async run(request: OperationRequest): Promise<MadeAnswer> {
+  async run(request: OperationRequest): Promise<MadeAnswer | EventAnswer> {
     const { operation, handler, input, call } = this.#admit(request);
+    if (operation.isEventStream) {
+      const output: unknown = await handler.call(operation.binding.operations, input, call);
+      return new EventAnswer(operation, output, this.#parts);
+    }
     const bytes = operation.binding.answerBytesMax?.(operation.name, input) ?? 0;
     // What needs nothing does not queue behind those that need much.
     const release = bytes === 0 ? undefined : await this.#reserve(bytes, call);
@@ -93,6 +101,9 @@ export class OperationRunner {
     const { handler } = operation;
     if (handler === undefined) {
       throw new UnknownOperationException(`The operation ${operation.name} is not implemented yet.`);
+    }
+    if (operation.isEventStream && request.encoding === 'cbor') {
+      throw new SerializationException(`${operation.name} is answered in JSON: send ${contentTypes.json}.`);
     }
     const input = operation.read(value, request.encoding);
     const { exchange, requestId } = request;

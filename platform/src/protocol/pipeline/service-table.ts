@@ -16,6 +16,7 @@ export class ServedOperation {
   #reader: RequestReader | undefined;
   #jsonWriter: ShapeWriter | undefined;
   #cborWriter: ShapeWriter | undefined;
+  #eventWriters: ReadonlyMap<string, ShapeWriter> | undefined;
 
   constructor(binding: ServiceBinding, model: Operation) {
     this.binding = binding;
@@ -32,6 +33,22 @@ export class ServedOperation {
   read(value: unknown, encoding: Encoding): never {
     this.#reader ??= compileReader(this.binding.model, this.name);
     return this.#reader(value, encoding) as never;
+  }
+
+  get isEventStream(): boolean {
+    return this.#model.isEventStream;
+  }
+
+  /** Writers of the events of an answer that is a stream of them, in JSON by their names. */
+  eventWriters(): ReadonlyMap<string, ShapeWriter> {
+    this.#eventWriters ??= new Map(
+      this.#model.output?.members
+        .flatMap(({ shape }) => (shape.kind === 'structure' && shape.isEventStream ? shape.members : []))
+        .flatMap(({ name, shape }) =>
+          shape.kind === 'structure' && !shape.isError ? [[name, compileJsonWriter(shape)] as const] : [],
+        ),
+    );
+    return this.#eventWriters;
   }
 
   /** `undefined` for an operation whose answer has no body. */

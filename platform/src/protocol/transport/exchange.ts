@@ -33,6 +33,11 @@ export interface Exchange {
    * took nothing for `limits.writeStallMs` and was cut; never rejects.
    */
   answer(status: number, headers: FlatHeaders, body: Encoded): Promise<void> | undefined;
+  /**
+   * Answers 200 and what `next` gives, one piece after the other, each asked for when the one before has been taken; undefined ends it. A peer
+   * that takes nothing for `limits.eventsStallMs` is cut. Resolves after the end.
+   */
+  answerEvents(headers: FlatHeaders, next: () => Promise<Encoded | undefined>): Promise<void>;
   /** Answers a request whose body, if it has one, will not be read. */
   answerUnread(status: number, headers: FlatHeaders, body: Buffer): Promise<void> | undefined;
   /** Ends the connection (HTTP/2: the stream) after the answer, so that both sides agree where they are. */

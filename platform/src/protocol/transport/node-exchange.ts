@@ -21,7 +21,7 @@ export class NodeExchange implements Exchange, Watched {
   readonly head: RequestHead;
   readonly request: NodeRequest;
   progress = 0;
-  readonly stallMs: number;
+  stallMs: number;
   readonly totalMs: number = Number.POSITIVE_INFINITY;
   readonly #response: NodeResponse;
   readonly #context: ExchangeContext;
@@ -52,7 +52,9 @@ export class NodeExchange implements Exchange, Watched {
       return;
     }
     this.#response.once('close', () => {
-      if (!this.#response.writableFinished) listener();
+      // HTTP/2 calls an answer finished that was cut off by a reset.
+      const isSent = this.#isH2 ? this.#response.writableEnded : this.#response.writableFinished;
+      if (!isSent) listener();
     });
   }
 
@@ -81,6 +83,22 @@ export class NodeExchange implements Exchange, Watched {
     // Taken whole by the kernel, as nearly every small answer is: there is nothing left to hold or to watch.
     if (!this.#isH2 && response.socket?.writableLength === 0) return undefined;
     return this.#flushed();
+  }
+
+  async answerEvents(headers: FlatHeaders, next: () => Promise<Encoded | undefined>): Promise<void> {
+    const { watch, limits } = this.#context;
+    const response = this.#response as ServerResponse;
+    if (this.isGone) return;
+    this.stallMs = limits.eventsStallMs;
+    response.writeHead(200, headers);
+    for (let piece = await next(); piece !== undefined && !this.isGone; piece = await next()) {
+      watch.add(this);
+      await writeChunks(response, piece.chunks, this);
+      watch.remove(this);
+    }
+    if (this.isGone) return;
+    response.end();
+    await this.#flushed();
   }
 
   answerUnread(status: number, headers: FlatHeaders, body: Buffer): Promise<void> | undefined {

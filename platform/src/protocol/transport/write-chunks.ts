@@ -13,7 +13,8 @@ export async function writeChunks(
   }
 }
 
-function drained(stream: Writable): Promise<void> {
+/** Ready when the stream has room again, or the peer has left. */
+export function drained(stream: Writable): Promise<void> {
   return new Promise((resolve) => {
     const go = (): void => {
       stream.off('drain', go);

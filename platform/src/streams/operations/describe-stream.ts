@@ -8,6 +8,7 @@ import type {
 import type { Caller, StreamsContext } from '../context.ts';
 import { rateLimits, sizes } from '../limits.ts';
 import { countCall, resolveStream } from '../resolve.ts';
+import { consumersOf } from '../state/consumers.ts';
 import { describeShard } from '../shard/describe.ts';
 import { parseShardId } from '../shard/shard-id.ts';
 import type { Stream } from '../state/stream.ts';
@@ -62,7 +63,7 @@ export async function describeStreamSummary(
       ...describe(stream, nowMs),
       StreamId: stream.record.streamId,
       OpenShardCount: stream.status(nowMs) === 'CREATING' ? 0 : stream.routes.shards.length,
-      ConsumerCount: 0,
+      ConsumerCount: consumersOf(stream, context.clock.now()).length,
       MaxRecordSizeInKiB: stream.record.maxRecordKiB,
       ChannelCount: 0,
       RecordDistributionStrategy: 'USER_PARTITION_KEY',

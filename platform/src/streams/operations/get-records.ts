@@ -4,16 +4,14 @@ import {
   ProvisionedThroughputExceededException,
   type GetRecordsInput,
   type GetRecordsOutput,
-  type Record as WireRecord,
 } from '../../model/index.ts';
-import { BatchReader, ShardLogAbsentError, type ReadPage, type StoredBatch } from '../../log/index.ts';
 import type { Caller, StreamsContext } from '../context.ts';
 import { refuseDryRun } from '../dry-run.ts';
 import { sizes } from '../limits.ts';
 import { parseStreamArn } from '../resolve.ts';
+import { isReadToItsEnd, readShard } from '../read-shard.ts';
 import { openIterator, sealIterator, type ShardIterator } from '../shard-iterator.ts';
-import { describeChild, originOf } from '../shard/describe.ts';
-import { SequenceWriter } from '../shard/sequence-number.ts';
+import { describeChild } from '../shard/describe.ts';
 import { formatShardId } from '../shard/shard-id.ts';
 import type { Shard, Stream } from '../state/stream.ts';
 import { rateExceeded, shardNotFound, streamNotFound } from '../wire-errors.ts';
@@ -29,16 +27,16 @@ export async function getRecords(
   admit(context, stream, shard);
   const recordsMax = input.Limit ?? sizes.getRecordsCountMax;
   const nowMs = context.clock.now();
-  const page = await readPage(context, stream, shard, { fromOffset: iterator.offset, recordsMax, nowMs });
-  const taken = takeRecords(page, shard, iterator.offset, recordsMax);
+  const bytesMax = sizes.getRecordsBytesMax;
+  const taken = await readShard(context, stream, shard, { fromOffset: iterator.offset, recordsMax, bytesMax, nowMs });
   spend(context, stream, shard, taken.bytes);
   // A closed shard read to its end has no next iterator; it says where its readers go on.
-  const isFinished = shard.closed !== undefined && taken.nextOffset >= shard.closed.endOffset;
+  const isFinished = isReadToItsEnd(shard, taken.nextOffset);
   return {
     Records: taken.records,
     ...(isFinished && { ChildShards: stream.childrenOf(shard).map(describeChild) }),
     ...(!isFinished && { NextShardIterator: sealIterator(context, stream, shard.number, taken.nextOffset) }),
-    MillisBehindLatest: taken.nextOffset >= page.endOffset ? 0 : Math.max(0, nowMs - taken.lastTimeMs),
+    MillisBehindLatest: taken.millisBehind,
   };
 }
 
@@ -89,62 +87,4 @@ function admit(context: StreamsContext, stream: Stream, shard: Shard): void {
 
 function spend(context: StreamsContext, stream: Stream, shard: Shard, bytes: number): void {
   context.throttle.spend('shard-read-bytes', `${stream.record.incarnation}/${shard.number}`, bytes);
-}
-
-async function readPage(
-  context: StreamsContext,
-  stream: Stream,
-  shard: Shard,
-  from: { fromOffset: number; recordsMax: number; nowMs: number },
-): Promise<ReadPage> {
-  try {
-    return await context.log.read({ group: stream.record.incarnation, shard: shard.number }, from.fromOffset, {
-      bytesMax: sizes.getRecordsBytesMax,
-      recordsMax: from.recordsMax,
-      notBeforeMs: stream.horizonMs(from.nowMs),
-    });
-  } catch (error) {
-    if (error instanceof ShardLogAbsentError) throw streamNotFound(stream.record);
-    throw error;
-  }
-}
-
-interface Taken {
-  readonly records: WireRecord[];
-  readonly nextOffset: number;
-  /** Arrival time of the last record taken. */
-  readonly lastTimeMs: number;
-  readonly bytes: number;
-}
-
-/** The records of a page from `fromOffset` on, up to the limits; at least one if there is one. */
-function takeRecords(page: ReadPage, shard: Shard, fromOffset: number, recordsMax: number): Taken {
-  const records: WireRecord[] = [];
-  const numbers = new SequenceWriter(originOf(shard));
-  let nextOffset = Math.max(fromOffset, page.startOffset);
-  let lastTimeMs = 0;
-  let bytes = 0;
-  for (const batch of page.batches) {
-    const reader = new BatchReader(batch.bytes);
-    for (let offset = batch.baseOffset; reader.next(); offset++) {
-      if (offset < nextOffset) continue;
-      const size = reader.keyEnd - reader.keyStart + reader.valueEnd - reader.valueStart;
-      const isFull = records.length > 0 && bytes + size > sizes.getRecordsBytesMax;
-      if (isFull || records.length >= recordsMax) return { records, nextOffset, lastTimeMs, bytes };
-      records.push(wireRecord(batch, reader, numbers.at(offset)));
-      bytes += size;
-      nextOffset = offset + 1;
-      lastTimeMs = batch.timeMs;
-    }
-  }
-  return { records, nextOffset, lastTimeMs, bytes };
-}
-
-function wireRecord(batch: StoredBatch, reader: BatchReader, SequenceNumber: string): WireRecord {
-  return {
-    SequenceNumber,
-    ApproximateArrivalTimestamp: batch.timeMs,
-    Data: reader.bytes.subarray(reader.valueStart, reader.valueEnd),
-    PartitionKey: reader.bytes.toString('utf8', reader.keyStart, reader.keyEnd),
-  };
 }

@@ -1,6 +1,4 @@
 import {
-  InvalidArgumentException,
-  ResourceNotFoundException,
   type AddTagsToStreamInput,
   type ListTagsForResourceInput,
   type ListTagsForResourceOutput,
@@ -12,10 +10,12 @@ import {
 } from '../../model/index.ts';
 import type { Caller, StreamsContext } from '../context.ts';
 import { sizes } from '../limits.ts';
-import { countCall, parseStreamArn, resolveActive, resolveStream } from '../resolve.ts';
-import type { Stream } from '../state/stream.ts';
+import { resolveResource } from '../consumer-reference.ts';
+import { countCall, resolveActive, resolveStream } from '../resolve.ts';
+import type { ConsumerKey } from '../state/consumers.ts';
+import type { Consumer, Stream } from '../state/stream.ts';
 import { checkTags, tagList } from '../tags.ts';
-import { propose } from '../wire-errors.ts';
+import { propose, streamNotActive } from '../wire-errors.ts';
 
 export async function addTagsToStream(
   context: StreamsContext,
@@ -50,15 +50,15 @@ export async function listTagsForStream(
 }
 
 export async function tagResource(context: StreamsContext, input: TagResourceInput, caller: Caller): Promise<void> {
-  const stream = resolveActive(context, resource(input.ResourceARN), caller);
+  const { stream, consumer } = resolveActiveResource(context, input, caller);
   countCall(context, 'tag-resource-calls', stream);
-  await addTags(context, stream, input.Tags);
+  await addTags(context, stream, input.Tags, consumer);
 }
 
 export async function untagResource(context: StreamsContext, input: UntagResourceInput, caller: Caller): Promise<void> {
-  const stream = resolveActive(context, resource(input.ResourceARN), caller);
+  const { stream, consumer } = resolveActiveResource(context, input, caller);
   countCall(context, 'untag-resource-calls', stream);
-  await removeTags(context, stream, input.TagKeys);
+  await removeTags(context, stream, input.TagKeys, consumer);
 }
 
 export async function listTagsForResource(
@@ -66,28 +66,48 @@ export async function listTagsForResource(
   input: ListTagsForResourceInput,
   caller: Caller,
 ): Promise<ListTagsForResourceOutput> {
-  const stream = resolveStream(context, resource(input.ResourceARN), caller);
+  const { stream, consumer } = resolveResource(context, input.ResourceARN, input.StreamId, caller);
   countCall(context, 'list-tags-for-resource-calls', stream);
-  return { Tags: tagList(stream.record.tags) };
+  return { Tags: tagList(consumer?.tags ?? stream.record.tags) };
 }
 
-/** Streams are the only resources that exist so far: a consumer's ARN names nothing. */
-function resource(arn: string): { StreamARN: string } {
-  if (parseStreamArn(arn) === undefined)
-    throw new InvalidArgumentException(`ResourceARN ${arn} is not the ARN of a stream.`);
-  if (/:stream\/[^/]+\//.test(arn)) throw new ResourceNotFoundException(`Resource ${arn} not found.`);
-  return { StreamARN: arn };
+/** @throws ResourceInUseException when the stream is not ACTIVE */
+function resolveActiveResource(
+  context: StreamsContext,
+  input: { readonly ResourceARN: string; readonly StreamId?: string | undefined },
+  caller: Caller,
+): { stream: Stream; consumer: Consumer | undefined } {
+  const resource = resolveResource(context, input.ResourceARN, input.StreamId, caller);
+  const nowMs = context.clock.now();
+  if (resource.stream.status(nowMs) !== 'ACTIVE') throw streamNotActive(resource.stream, nowMs);
+  return resource;
 }
 
-async function addTags(context: StreamsContext, stream: Stream, tags: Readonly<Record<string, string>>): Promise<void> {
+async function addTags(
+  context: StreamsContext,
+  stream: Stream,
+  tags: Readonly<Record<string, string>>,
+  consumer?: Consumer,
+): Promise<void> {
   const { record } = stream;
+  const { incarnation } = record;
   checkTags(tags, record);
-  const command = { kind: 'add-tags', incarnation: record.incarnation, tags, tagsMax: sizes.tagsMax } as const;
+  const command = { kind: 'add-tags', incarnation, consumer: keyOf(consumer), tags, tagsMax: sizes.tagsMax } as const;
   await propose(context, command, record);
 }
 
-async function removeTags(context: StreamsContext, stream: Stream, keys: readonly string[]): Promise<void> {
+async function removeTags(
+  context: StreamsContext,
+  stream: Stream,
+  keys: readonly string[],
+  consumer?: Consumer,
+): Promise<void> {
   const { record } = stream;
+  const { incarnation } = record;
   checkTags(Object.fromEntries(keys.map((key) => [key, ''])), record);
-  await propose(context, { kind: 'remove-tags', incarnation: record.incarnation, keys }, record);
+  await propose(context, { kind: 'remove-tags', incarnation, consumer: keyOf(consumer), keys }, record);
+}
+
+function keyOf(consumer: Consumer | undefined): ConsumerKey | undefined {
+  return consumer && { name: consumer.name, createdSecond: consumer.createdSecond };
 }

@@ -1,6 +1,15 @@
 import type { ApplyContext, CatalogDomain } from '../../catalog/index.ts';
 import type { StreamMode } from '../../model/index.ts';
 import { evenRanges, type HashKey } from '../shard/hash-key.ts';
+import {
+  changeConsumerTags,
+  type ConsumerKey,
+  type ConsumerRefusal,
+  consumersOf,
+  deregisterConsumer,
+  type RegisterConsumer,
+  registerConsumer,
+} from './consumers.ts';
 import { isAdjacent, isSplittable, mergeShards, scaleShards, splitShard } from './reshard.ts';
 import { type Shard, Stream, type StreamRecord, type StreamScope } from './stream.ts';
 
@@ -15,6 +24,11 @@ interface Updating extends Target {
   readonly delayMs: number;
 }
 
+/** Of a command that changes the tags of a stream, or of one of its consumers. */
+interface Tagged extends Target {
+  readonly consumer?: ConsumerKey | undefined;
+}
+
 export type StreamsCommand =
   | ({
       readonly kind: 'create';
@@ -26,22 +40,25 @@ export type StreamsCommand =
       readonly tags: Record<string, string>;
       readonly delayMs: number;
     } & StreamScope)
-  | ({ readonly kind: 'delete'; readonly delayMs: number } & Target)
+  | ({ readonly kind: 'delete'; readonly delayMs: number; readonly withConsumers: boolean } & Target)
   | ({ readonly kind: 'purge' } & Target)
   | ({ readonly kind: 'set-retention'; readonly hours: number; readonly direction: 'increase' | 'decrease' } & Target)
   | ({ readonly kind: 'split'; readonly shard: number; readonly at: HashKey } & Updating)
   | ({ readonly kind: 'merge'; readonly shard: number; readonly adjacent: number } & Updating)
   | ({ readonly kind: 'scale'; readonly count: number; readonly perDayMax: number | undefined } & Updating)
   | ({ readonly kind: 'trim'; readonly beforeMs: number } & Target)
-  | ({ readonly kind: 'add-tags'; readonly tags: Record<string, string>; readonly tagsMax: number } & Target)
-  | ({ readonly kind: 'remove-tags'; readonly keys: readonly string[] } & Target)
+  | ({ readonly kind: 'register-consumer' } & RegisterConsumer & Target)
+  | ({ readonly kind: 'deregister-consumer'; readonly delayMs: number } & ConsumerKey & Target)
+  | ({ readonly kind: 'add-tags'; readonly tags: Record<string, string>; readonly tagsMax: number } & Tagged)
+  | ({ readonly kind: 'remove-tags'; readonly keys: readonly string[] } & Tagged)
   | { readonly kind: 'set-token-key'; readonly key: string };
 
 /** Why a command changed nothing. `changed`: the shards are not any more what the caller has looked at. */
 export type StreamsRefusal =
+  | ConsumerRefusal
+  | 'has-consumers'
   | 'exists'
   | 'absent'
-  | 'not-active'
   | 'changed'
   | 'too-often'
   | 'too-short'
@@ -130,7 +147,7 @@ export class StreamsDomain implements CatalogDomain<StreamsCommand, StreamsOutco
     if (stream === undefined) return 'absent';
     switch (command.kind) {
       case 'delete':
-        return this.#delete(stream, command.delayMs, context);
+        return this.#delete(stream, command, context);
       case 'purge':
         return this.#purge(stream, context);
       case 'set-retention':
@@ -141,11 +158,13 @@ export class StreamsDomain implements CatalogDomain<StreamsCommand, StreamsOutco
         return reshard(stream, command, context);
       case 'trim':
         return trim(stream, command.beforeMs, context);
+      case 'register-consumer':
+        return registerConsumer(stream, command, context);
+      case 'deregister-consumer':
+        return deregisterConsumer(stream, command, context);
       case 'add-tags':
-        return addTags(stream, command);
       case 'remove-tags':
-        for (const key of command.keys) delete stream.record.tags[key];
-        return 'done';
+        return changeTags(stream, command);
     }
   }
 
@@ -191,8 +210,13 @@ export class StreamsDomain implements CatalogDomain<StreamsCommand, StreamsOutco
     return 'done';
   }
 
-  #delete(stream: Stream, delayMs: number, context: ApplyContext): StreamsOutcome {
+  #delete(
+    stream: Stream,
+    { delayMs, withConsumers }: Extract<StreamsCommand, { kind: 'delete' }>,
+    context: ApplyContext,
+  ): StreamsOutcome {
     if (stream.status(context.timeMs) !== 'ACTIVE') return 'not-active';
+    if (!withConsumers && consumersOf(stream, context.timeMs).length > 0) return 'has-consumers';
     if (delayMs === 0) return this.#purge(stream, context);
     stream.record.deleteMs = context.timeMs + delayMs;
     return 'done';
@@ -295,9 +319,19 @@ function trim(stream: Stream, beforeMs: number, context: ApplyContext): StreamsO
   return 'done';
 }
 
-function addTags(stream: Stream, command: Extract<StreamsCommand, { kind: 'add-tags' }>): StreamsOutcome {
-  const tags = Object.assign(tagMap(stream.record.tags), command.tags);
-  if (Object.keys(tags).length > command.tagsMax) return 'too-many-tags';
+function changeTags(
+  stream: Stream,
+  command: Extract<StreamsCommand, { kind: 'add-tags' | 'remove-tags' }>,
+): StreamsOutcome {
+  const change = (before: Readonly<Record<string, string>>): Record<string, string> | undefined => {
+    const tags = tagMap(before);
+    if (command.kind === 'remove-tags') for (const key of command.keys) delete tags[key];
+    else if (Object.keys(Object.assign(tags, command.tags)).length > command.tagsMax) return undefined;
+    return tags;
+  };
+  if (command.consumer !== undefined) return changeConsumerTags(stream, command.consumer, change);
+  const tags = change(stream.record.tags);
+  if (tags === undefined) return 'too-many-tags';
   stream.record.tags = tags;
   return 'done';
 }

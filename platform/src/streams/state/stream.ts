@@ -23,6 +23,19 @@ export interface StreamScope {
   readonly region: string;
 }
 
+/** A registered consumer of a stream, for enhanced fan-out; plain data, part of the snapshot. Times are milliseconds since the epoch. */
+export interface Consumer {
+  readonly name: string;
+  /** Part of the ARN: tells it from a former consumer of its name. Seconds since the epoch. */
+  readonly createdSecond: number;
+  readonly createdMs: number;
+  /** CREATING before this time. */
+  readonly readyMs: number;
+  /** DELETING when set; gone at this time. */
+  readonly deleteMs?: number;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
 /** One incarnation of a stream; plain data, part of the snapshot. Times are milliseconds since the epoch. */
 export interface StreamRecord extends StreamScope {
   readonly name: string;
@@ -41,6 +54,9 @@ export interface StreamRecord extends StreamScope {
   nextShard?: number;
   /** UPDATING before this time. */
   updatedMs?: number;
+  consumers?: readonly Consumer[];
+  /** The latest `createdSecond` of a consumer. */
+  consumerSecond?: number;
   /** When UpdateShardCount was called in the last 24 hours. */
   scaledMs?: readonly number[];
   retentionHours: number;

@@ -6,7 +6,7 @@ import { type BodyOutcome, type BodyShares, noBody, waitForShare } from '../body
 import type { Exchange, ExchangeContext, FlatHeaders } from '../exchange.ts';
 import type { HttpDate } from '../http-date.ts';
 import type { Watched } from '../stall-watch.ts';
-import { writeChunks } from '../write-chunks.ts';
+import { drained, writeChunks } from '../write-chunks.ts';
 import { FastHead } from './head.ts';
 import type { FastRequest } from './request.ts';
 
@@ -29,6 +29,10 @@ export interface FastWire {
   flushed(): Promise<void> | undefined;
 }
 
+/** What goes to several connections is framed once. */
+const chunksOf = new WeakMap<Encoded, readonly Buffer[]>();
+const CRLF = Buffer.from('\r\n', 'latin1');
+
 /** Bodies up to this length go out in one piece with their head. */
 const JOINED_BYTES_MAX = 8 * 1024;
 
@@ -36,7 +40,7 @@ const JOINED_BYTES_MAX = 8 * 1024;
 export class FastExchange implements Exchange, Watched {
   readonly head: FastHead;
   progress = 0;
-  readonly stallMs: number;
+  stallMs: number;
   readonly totalMs: number = Number.POSITIVE_INFINITY;
   /** The connection ends with this answer. */
   isLast = false;
@@ -58,8 +62,15 @@ export class FastExchange implements Exchange, Watched {
   }
 
   onGone(listener: () => void): void {
-    if (this.isGone) listener();
-    else this.#onGone = listener;
+    if (this.isGone) {
+      listener();
+      return;
+    }
+    const before = this.#onGone;
+    this.#onGone = (): void => {
+      before?.();
+      listener();
+    };
   }
 
   /** The connection has ended. */
@@ -83,7 +94,7 @@ export class FastExchange implements Exchange, Watched {
     if (this.isGone) return undefined;
     const wire = this.#wire;
     this.isLast ||= wire.context.isClosing();
-    const head = this.#encodeHead(status, headers, body.bytes);
+    const head = this.#encodeHead(status, headers, `Content-Length: ${body.bytes}`);
     const [only] = body.chunks;
     if (only === undefined) wire.write(head);
     // One string is one write; Latin-1 carries any bytes through unchanged.
@@ -94,6 +105,26 @@ export class FastExchange implements Exchange, Watched {
       wire.write(only);
     }
     return wire.isFlushed ? undefined : this.#flushed();
+  }
+
+  async answerEvents(headers: FlatHeaders, next: () => Promise<Encoded | undefined>): Promise<void> {
+    if (this.isGone) return;
+    const { watch, limits, isClosing } = this.#wire.context;
+    this.isLast ||= isClosing();
+    this.stallMs = limits.eventsStallMs;
+    this.#wire.write(this.#encodeHead(200, headers, 'Transfer-Encoding: chunked'));
+    for (let piece = await next(); piece !== undefined && !this.isGone; piece = await next()) {
+      const chunks = chunkOf(piece);
+      const [only] = chunks;
+      // Taken whole by the kernel, as nearly every event is: there is nothing to wait for.
+      if (chunks.length === 1 && this.#wire.socket.write(only as Buffer)) continue;
+      watch.add(this);
+      await (chunks.length === 1 ? drained(this.#wire.socket) : writeChunks(this.#wire.socket, chunks, this));
+      watch.remove(this);
+    }
+    if (this.isGone) return;
+    this.#wire.write('0\r\n\r\n');
+    if (!this.#wire.isFlushed) await this.#flushed();
   }
 
   answerUnread(status: number, headers: FlatHeaders, body: Buffer): Promise<void> | undefined {
@@ -114,11 +145,11 @@ export class FastExchange implements Exchange, Watched {
     return typeof granted === 'function' ? { kind: 'body', bytes, release: granted } : granted;
   }
 
-  #encodeHead(status: number, headers: FlatHeaders, bodyBytes: number): string {
+  #encodeHead(status: number, headers: FlatHeaders, framing: string): string {
     let text = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n`;
     for (let index = 0; index < headers.length; index += 2) text += `${headers[index]}: ${headers[index + 1]}\r\n`;
     const { date, keepAlive } = this.#wire.context;
-    return `${text}Content-Length: ${bodyBytes}\r\nDate: ${date.now()}\r\n${this.isLast ? 'Connection: close\r\n' : keepAlive}\r\n`;
+    return `${text}${framing}\r\nDate: ${date.now()}\r\n${this.isLast ? 'Connection: close\r\n' : keepAlive}\r\n`;
   }
 
   async #sendChunks(chunks: readonly Buffer[]): Promise<void> {
@@ -136,4 +167,17 @@ export class FastExchange implements Exchange, Watched {
     await this.#wire.flushed();
     watch.remove(this);
   }
+}
+
+/** A piece as one chunk of HTTP/1.1. */
+function chunkOf(piece: Encoded): readonly Buffer[] {
+  let chunks = chunksOf.get(piece);
+  if (chunks === undefined) {
+    const [start = Buffer.alloc(0), ...rest] = piece.chunks;
+    const length = Buffer.from(`${piece.bytes.toString(16)}\r\n`, 'latin1');
+    const head = Buffer.concat(rest.length === 0 ? [length, start, CRLF] : [length, start]);
+    chunks = rest.length === 0 ? [head] : [head, ...rest, CRLF];
+    chunksOf.set(piece, chunks);
+  }
+  return chunks;
 }

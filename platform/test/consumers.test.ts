@@ -4,7 +4,7 @@ import type { Consumer } from '../src/model/index.ts';
 import { rateLimitProfile } from '../src/streams/limits.ts';
 import { SimClock } from '../../testing/src/sim-clock.ts';
 import { caller, startStreams, type StreamsHarness } from '../../testing/src/streams-harness.ts';
-import { code, put, register, started, StreamARN, StreamName, subscribe } from './fan-out-fixture.ts';
+import { brief, code, put, register, started, StreamARN, StreamName, subscribe } from './fan-out-fixture.ts';
 
 /** Registered consumers of enhanced fan-out; what they read is in fan-out.test.ts. */
 const aws = rateLimitProfile('aws');
@@ -283,7 +283,7 @@ test.each([
     expect(ConsumerDescription).toEqual({ ...kept, ConsumerStatus: 'ACTIVE', StreamARN });
   }
   const reader = await subscribe(harness, kept);
-  expect((await reader.texts(40)).map((text) => text.trim())).toEqual(Array.from({ length: 40 }, (__, i) => `${i}`));
+  expect(await reader.texts(40)).toEqual(Array.from({ length: 40 }, (__, i) => brief(`${i}`.padEnd(8000))));
   clock.advance(10_000);
   expect(await namesOf(harness)).toEqual(['kept', 'young']);
   expect(await statusOf(harness, young)).toBe('ACTIVE');
@@ -375,4 +375,12 @@ describe('tags of a consumer', () => {
     await expect(harness.streams.tagResource({ ResourceARN, Tags } as never, caller)).rejects.toMatchObject(refusal);
     expect(await tagsOf(harness, ResourceARN)).toEqual({});
   });
+});
+
+test('a consumer of a stream that was made anew within the same second has another ARN', async () => {
+  const harness = await started(1);
+  const before = await register(harness, 'a');
+  await harness.streams.deleteStream({ StreamName, EnforceConsumerDeletion: true }, caller);
+  await harness.streams.createStream({ StreamName, ShardCount: 1 }, caller);
+  expect((await register(harness, 'a')).ConsumerARN).not.toBe(before.ConsumerARN);
 });

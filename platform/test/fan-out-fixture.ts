@@ -35,8 +35,12 @@ export function split({ streams }: StreamsHarness, number: number, NewStartingHa
   return streams.splitShard({ StreamName, ShardToSplit: shardId(number), NewStartingHashKey }, caller);
 }
 
+/** A text that tells records apart, long as it may be: what fails to be equal is printed. */
+export const brief = (text: string): string =>
+  text.length <= 100 ? text : `${text.slice(0, 50).trim()}, ${text.length} long`;
+
 export const textsOf = ({ Records }: SubscribeToShardEvent): string[] =>
-  Records.map(({ Data }) => Buffer.from(Data).toString());
+  Records.map(({ Data }) => brief(Buffer.from(Data).toString()));
 
 /** More than any test here reads of one subscription: one that gives events without end would keep even the time-out from firing. */
 const eventsMax = 2000;

@@ -1,8 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import type { SubscribeToShardEvent } from '../src/model/index.ts';
+import { SeededRandom } from '../../testing/src/seeded-random.ts';
+import { SimDisk } from '../../testing/src/sim-disk.ts';
 import { caller, type StreamsHarness } from '../../testing/src/streams-harness.ts';
 import {
   after,
+  brief,
   code,
   isSettled,
   latest,
@@ -31,6 +34,7 @@ describe('the end', () => {
     await put(harness, 'x');
     const [event] = (await reader.take(1)) as [SubscribeToShardEvent];
     clock.advance(298_000);
+    expect((await reader.next())?.Records).toEqual([]);
     const pending = reader.next();
     clock.advance(1999);
     expect(await isSettled(pending)).toBe(false);
@@ -124,7 +128,7 @@ describe('the end', () => {
     const reader = await subscribe(harness, await register(harness, 'a'));
     await split(harness, 0);
     const events = await reader.take(100);
-    expect(events.flatMap(textsOf)).toEqual(texts);
+    expect(events.flatMap(textsOf)).toEqual(texts.map(brief));
     const rest = await reader.next();
     const last = rest ?? (events.at(-1) as SubscribeToShardEvent);
     expect(last.ChildShards).toHaveLength(2);
@@ -275,5 +279,70 @@ describe('DryRun', () => {
     );
     await subscribe(harness, { ConsumerARN });
     await expect(dryRun(harness, ConsumerARN)).rejects.toMatchObject(code('ResourceInUseException'));
+  });
+});
+
+describe('an event that is made for many readers', () => {
+  test('is not given to one that comes when its records are past retention', async () => {
+    const harness = await started(1);
+    const { clock } = harness;
+    const [a, b] = [await register(harness, 'a'), await register(harness, 'b')];
+    await put(harness, 'x');
+    clock.advance(24 * 3_600_000 - 50);
+    expect(await (await subscribe(harness, a)).texts(1)).toEqual(['x']);
+    clock.advance(51);
+    expect((await (await subscribe(harness, b)).next())?.Records).toEqual([]);
+  });
+
+  test('says for each how far behind it is', async () => {
+    const harness = await started(1);
+    const { clock } = harness;
+    const consumers = [await register(harness, 'a'), await register(harness, 'b'), await register(harness, 'c')];
+    await put(harness, 'x'.repeat(300_000));
+    const behind: (number | undefined)[] = [];
+    for (const consumer of consumers) {
+      behind.push((await (await subscribe(harness, consumer)).next())?.MillisBehindLatest);
+      clock.advance(10_000);
+      if (consumer === consumers[0]) await put(harness, 'y');
+    }
+    expect(behind).toEqual([0, 10_000, 20_000]);
+  });
+});
+
+describe('while the place of the first record is being looked for', () => {
+  const slow = async (seed = 1): Promise<StreamsHarness> => {
+    const disk = new SimDisk(new SeededRandom(seed), { isSlow: true });
+    const harness = await started(1, {
+      disk,
+      durability: 'fsync',
+      engine: { flushBytes: 1000, segmentBytesMax: 4000 },
+    });
+    for (let i = 0; i < 40; i++) await put(harness, 'x'.repeat(300));
+    return harness;
+  };
+
+  test('the stream may go: ResourceNotFoundException', async () => {
+    const harness = await slow();
+    const { ConsumerARN } = await register(harness, 'a');
+    const Timestamp = harness.clock.now();
+    const start = { StreamName, ShardId: shardId(0), ShardIteratorType: 'AT_TIMESTAMP', Timestamp } as const;
+    const outcomes = Promise.allSettled([
+      harness.streams.getShardIterator(start, caller),
+      subscribe(harness, { ConsumerARN }, { Type: 'AT_TIMESTAMP', Timestamp }),
+    ]);
+    await harness.streams.deleteStream({ StreamName, EnforceConsumerDeletion: true }, caller);
+    for (const outcome of await outcomes) {
+      if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject(code('ResourceNotFoundException'));
+    }
+  });
+
+  test.each([1, 2, 3, 4, 5, 6, 7, 8])('the consumer may go: nothing is read for it (seed %i)', async (seed) => {
+    const harness = await slow(seed);
+    const { ConsumerARN } = await register(harness, 'a');
+    const deregistering = harness.streams.deregisterStreamConsumer({ ConsumerARN }, caller);
+    const Timestamp = harness.clock.now();
+    const subscribing = subscribe(harness, { ConsumerARN }, { Type: 'AT_TIMESTAMP', Timestamp });
+    await deregistering;
+    expect(await (await subscribing).next()).toBeUndefined();
   });
 });

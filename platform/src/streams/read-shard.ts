@@ -30,18 +30,27 @@ export async function readShard(context: StreamsContext, stream: Stream, shard: 
   return takeRecords(page, shard, from);
 }
 
+/** Offset of the first record at or after a time. @throws ResourceNotFoundException when the stream has gone */
+export async function offsetAt(context: StreamsContext, stream: Stream, shard: Shard, timeMs: number): Promise<number> {
+  const id = { group: stream.record.incarnation, shard: shard.number };
+  return unlessGone(stream, () => context.log.offsetAt(id, timeMs));
+}
+
 /** Whether a reader at this offset has had all that a closed shard will ever hold. */
 export function isReadToItsEnd({ closed }: Shard, nextOffset: number): boolean {
   return closed !== undefined && nextOffset >= closed.endOffset;
 }
 
-async function readPage(context: StreamsContext, stream: Stream, shard: Shard, from: ReadFrom): Promise<ReadPage> {
+function readPage(context: StreamsContext, stream: Stream, shard: Shard, from: ReadFrom): Promise<ReadPage> {
+  const id = { group: stream.record.incarnation, shard: shard.number };
+  const { bytesMax, recordsMax } = from;
+  const notBeforeMs = stream.horizonMs(from.nowMs);
+  return unlessGone(stream, () => context.log.read(id, from.fromOffset, { bytesMax, recordsMax, notBeforeMs }));
+}
+
+async function unlessGone<Result>(stream: Stream, read: () => Promise<Result>): Promise<Result> {
   try {
-    return await context.log.read({ group: stream.record.incarnation, shard: shard.number }, from.fromOffset, {
-      bytesMax: from.bytesMax,
-      recordsMax: from.recordsMax,
-      notBeforeMs: stream.horizonMs(from.nowMs),
-    });
+    return await read();
   } catch (error) {
     if (error instanceof ShardLogAbsentError) throw streamNotFound(stream.record);
     throw error;

@@ -1,5 +1,6 @@
 import { InvalidArgumentException, ResourceNotFoundException, type ShardIteratorType } from '../model/index.ts';
 import type { StreamsContext } from './context.ts';
+import { offsetAt } from './read-shard.ts';
 import { parseSequenceNumber } from './shard/sequence-number.ts';
 import { formatShardId, parseShardId } from './shard/shard-id.ts';
 import type { Shard, Stream } from './state/stream.ts';
@@ -11,6 +12,8 @@ export interface StartPosition {
   readonly sequenceNumber: string | undefined;
   /** Milliseconds since the epoch. */
   readonly timestamp: number | undefined;
+  /** Named in errors. */
+  readonly operation: string;
 }
 
 /** @throws ResourceNotFoundException also for one whose records are all past retention */
@@ -55,11 +58,11 @@ export function offsetOfStart(
     case 'LATEST':
       return () => Promise.resolve(context.log.endOffset(id) ?? 0);
     case 'AT_SEQUENCE_NUMBER': {
-      const offset = offsetOf(position.sequenceNumber as string, stream, shard);
+      const offset = offsetOf(position, stream, shard);
       return () => Promise.resolve(Math.min(Math.max(0, offset), shard.closed?.endOffset ?? Infinity));
     }
     case 'AFTER_SEQUENCE_NUMBER': {
-      const offset = offsetOf(position.sequenceNumber as string, stream, shard);
+      const offset = offsetOf(position, stream, shard);
       // A closed shard ends with a number that no record has, far behind the last one.
       return () => Promise.resolve(Math.min(offset + 1, shard.closed?.endOffset ?? Infinity));
     }
@@ -72,16 +75,17 @@ export function offsetOfStart(
             `timestampInMillis: ${timeMs}, currentTimestampInMillis: ${nowMs}`,
         );
       }
-      return () => context.log.offsetAt(id, timeMs);
+      return () => offsetAt(context, stream, shard, timeMs);
     }
   }
 }
 
 /** Offset that a sequence number speaks of; −1 for the shard's StartingSequenceNumber. */
-function offsetOf(text: string, stream: Stream, shard: Shard): number {
+function offsetOf({ sequenceNumber, operation }: StartPosition, stream: Stream, shard: Shard): number {
+  const text = sequenceNumber as string;
   const number = parseSequenceNumber(text);
   const { name, account } = stream.record;
-  const invalid = `StartingSequenceNumber ${text} used in GetShardIterator on shard ${formatShardId(shard.number)} in stream ${name} under account ${account} is invalid`;
+  const invalid = `StartingSequenceNumber ${text} used in ${operation} on shard ${formatShardId(shard.number)} in stream ${name} under account ${account} is invalid`;
   if (number === undefined) throw new InvalidArgumentException(`${invalid}.`);
   if (number.shard !== shard.number) {
     throw new InvalidArgumentException(

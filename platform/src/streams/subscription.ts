@@ -5,7 +5,7 @@ import { sizes } from './limits.ts';
 import { isReadToItsEnd, readShard } from './read-shard.ts';
 import { describeChild, originOf } from './shard/describe.ts';
 import { formatSequenceNumber } from './shard/sequence-number.ts';
-import type { Shard } from './state/stream.ts';
+import type { Shard, Stream } from './state/stream.ts';
 import type { OpenSubscription, ShardEvent } from './subscriptions.ts';
 
 /** An event comes at least so often, with or without records. Source: API reference, SubscribeToShard. */
@@ -38,6 +38,7 @@ export class Subscription implements AsyncIterableIterator<SubscribeToShardEvent
   readonly #lifeTimer: Timer;
   #offset: number;
   #isFirst = true;
+  #quietUntilMs = 0;
   #isOver = false;
   #error: WireError | undefined;
   #wake: (() => void) | undefined;
@@ -57,9 +58,15 @@ export class Subscription implements AsyncIterableIterator<SubscribeToShardEvent
     return this;
   }
 
-  /** @throws the error that has ended it */
+  /** To be called when the call before has settled. @throws the error that has ended it */
   async next(): Promise<IteratorResult<SubscribeToShardEventStream>> {
-    const event = await this.#nextEvent();
+    let event: ShardEvent | undefined;
+    try {
+      event = await this.#nextEvent();
+    } catch (error) {
+      this.end();
+      throw error;
+    }
     if (event === undefined) {
       this.end();
       const error = this.#error;
@@ -69,6 +76,7 @@ export class Subscription implements AsyncIterableIterator<SubscribeToShardEvent
     }
     this.#offset = event.nextOffset;
     this.#isFirst = false;
+    this.#quietUntilMs = this.#context.clock.monotonic() + quietMsMax;
     this.#context.throttle.spend('subscription-bytes', this.#facts.key, event.bytes);
     if (event.isLast) this.end();
     return { done: false, value: event.content };
@@ -93,17 +101,17 @@ export class Subscription implements AsyncIterableIterator<SubscribeToShardEvent
   /** Undefined at the end. */
   async #nextEvent(): Promise<ShardEvent | undefined> {
     const { clock } = this.#context;
-    const quietUntilMs = clock.monotonic() + quietMsMax;
     for (;;) {
       const shard = this.#shard();
       const nowMs = clock.monotonic();
       if (shard === undefined || nowMs >= this.#endsAtMs) return undefined;
-      if (this.#hasMore(shard)) {
-        if (this.#isWithinRate()) return await this.#read(shard);
+      const endOffset = this.#endOffset(shard);
+      if (this.#offset < endOffset || isReadToItsEnd(shard, this.#offset)) {
+        if (this.#isWithinRate()) return await this.#read(shard, endOffset);
         await this.#wait(paceMs);
-      } else if (this.#isFirst || nowMs >= quietUntilMs) {
+      } else if (this.#isFirst || nowMs >= this.#quietUntilMs) {
         return emptyEvent(shard, this.#offset);
-      } else await this.#wait(quietUntilMs - nowMs);
+      } else await this.#wait(this.#quietUntilMs - nowMs);
     }
   }
 
@@ -113,10 +121,8 @@ export class Subscription implements AsyncIterableIterator<SubscribeToShardEvent
     return this.#context.domain.findByIncarnation(this.#facts.incarnation)?.shard(this.#facts.shard);
   }
 
-  #hasMore(shard: Shard): boolean {
-    const { log } = this.#context;
-    const end = log.endOffset({ group: this.#facts.incarnation, shard: shard.number }) ?? 0;
-    return this.#offset < end || isReadToItsEnd(shard, this.#offset);
+  #endOffset(shard: Shard): number {
+    return this.#context.log.endOffset({ group: this.#facts.incarnation, shard: shard.number }) ?? 0;
   }
 
   /** What an event has taken too much is waited for before the next. */
@@ -124,33 +130,17 @@ export class Subscription implements AsyncIterableIterator<SubscribeToShardEvent
     return this.#context.throttle.take([{ limit: 'subscription-bytes', of: this.#facts.key, amount: 1 }]);
   }
 
-  async #read(shard: Shard): Promise<ShardEvent | undefined> {
-    const { shardKey, incarnation } = this.#facts;
+  async #read(shard: Shard, endOffset: number): Promise<ShardEvent | undefined> {
     const { subscriptions, domain, clock } = this.#context;
-    const known = subscriptions.eventAt(shardKey, this.#offset);
-    if (known !== undefined && known.isLast === isReadToItsEnd(shard, known.nextOffset)) return known;
-    const stream = domain.findByIncarnation(incarnation);
+    const stream = domain.findByIncarnation(this.#facts.incarnation);
     if (stream === undefined) return undefined;
     const fromOffset = this.#offset;
-    const from = { fromOffset, recordsMax: sizes.getRecordsCountMax, bytesMax: sizes.eventBytesMax };
-    const taken = await readShard(this.#context, stream, shard, { ...from, nowMs: clock.now() });
-    const isLast = isReadToItsEnd(shard, taken.nextOffset);
-    const content: Omit<SubscribeToShardEvent, 'ContinuationSequenceNumber'> = {
-      Records: taken.records,
-      MillisBehindLatest: taken.millisBehind,
-      ...(isLast && { ChildShards: stream.childrenOf(shard).map(describeChild) }),
-      ...(!isLast && { ContinuationSequenceNumber: continuation(shard, taken.nextOffset) }),
-    };
-    const event: ShardEvent = {
-      fromOffset,
-      nextOffset: taken.nextOffset,
-      bytes: taken.bytes,
-      isLast,
-      // The model has the number required; at the end of a shard there is none. Source: what the KCL insists on.
-      content: { SubscribeToShardEvent: content as SubscribeToShardEvent },
-    };
-    if (taken.millisBehind === 0) subscriptions.keepEvent(shardKey, event);
-    return event;
+    const make = (): Promise<ShardEvent> => makeEvent(this.#context, stream, shard, fromOffset);
+    const event = await subscriptions.event(this.#facts.shardKey, { fromOffset, endOffset }, make);
+    // What was made for another may have passed its retention, or its shard have been closed, meanwhile.
+    const isGood =
+      event.oldestMs >= stream.horizonMs(clock.now()) && event.isLast === isReadToItsEnd(shard, event.nextOffset);
+    return isGood ? event : make();
   }
 
   /** Until the log has more, the time is over, or the end. */
@@ -167,10 +157,35 @@ export class Subscription implements AsyncIterableIterator<SubscribeToShardEvent
   }
 }
 
+async function makeEvent(
+  context: StreamsContext,
+  stream: Stream,
+  shard: Shard,
+  fromOffset: number,
+): Promise<ShardEvent> {
+  const from = { fromOffset, recordsMax: sizes.getRecordsCountMax, bytesMax: sizes.eventBytesMax };
+  const taken = await readShard(context, stream, shard, { ...from, nowMs: context.clock.now() });
+  const isLast = isReadToItsEnd(shard, taken.nextOffset);
+  const content: Omit<SubscribeToShardEvent, 'ContinuationSequenceNumber'> = {
+    Records: taken.records,
+    MillisBehindLatest: taken.millisBehind,
+    ...(isLast && { ChildShards: stream.childrenOf(shard).map(describeChild) }),
+    ...(!isLast && { ContinuationSequenceNumber: continuation(shard, taken.nextOffset) }),
+  };
+  return {
+    nextOffset: taken.nextOffset,
+    oldestMs: taken.records[0]?.ApproximateArrivalTimestamp ?? Infinity,
+    bytes: taken.bytes,
+    isLast,
+    // The model has the number required; at the end of a shard there is none. Source: what the KCL insists on.
+    content: { SubscribeToShardEvent: content as SubscribeToShardEvent },
+  };
+}
+
 function emptyEvent(shard: Shard, offset: number): ShardEvent {
   const ContinuationSequenceNumber = continuation(shard, offset);
   const content = { SubscribeToShardEvent: { Records: [], MillisBehindLatest: 0, ContinuationSequenceNumber } };
-  return { fromOffset: offset, nextOffset: offset, bytes: 0, isLast: false, content };
+  return { nextOffset: offset, oldestMs: Infinity, bytes: 0, isLast: false, content };
 }
 
 /** What a reader gives as AFTER_SEQUENCE_NUMBER to go on at `offset`. */

@@ -9,10 +9,11 @@ export interface SubscriptionTimes {
   readonly takeoverMs: number;
 }
 
-/** One event of a shard, with what it covers. The same for every reader at the same place, so that it is made, and encoded, once. */
+/** One event of a shard, with what it covers. */
 export interface ShardEvent {
-  readonly fromOffset: number;
   readonly nextOffset: number;
+  /** Arrival of its first record; Infinity without one. */
+  readonly oldestMs: number;
   /** Data and keys. */
   readonly bytes: number;
   readonly isLast: boolean;
@@ -24,6 +25,18 @@ export interface OpenSubscription {
   /** Called once, at the end. */
   onEnd: () => void;
   end(error?: WireError): void;
+}
+
+/** It says how far behind it is, which is soon not true any more. */
+const sharedMsMax = 100;
+
+/** An event that is being made, or has been, at one place of a shard for all that read there. */
+interface SharedEvent {
+  readonly fromOffset: number;
+  /** End of the shard when it was begun: with another end it would be another event. */
+  readonly endOffset: number;
+  readonly madeMs: number;
+  readonly event: Promise<ShardEvent>;
 }
 
 interface Place {
@@ -38,7 +51,7 @@ export class Subscriptions {
   readonly #clock: Clock;
   readonly #places = new Map<string, Place>();
   /** By shard: its newest event, as long as somebody is subscribed. */
-  readonly #events = new Map<string, ShardEvent>();
+  readonly #events = new Map<string, SharedEvent>();
   readonly #readers = new Map<string, number>();
   readonly #timers = new Set<Timer>();
 
@@ -84,13 +97,19 @@ export class Subscriptions {
     this.#timers.clear();
   }
 
-  eventAt(shardKey: string, fromOffset: number): ShardEvent | undefined {
-    const event = this.#events.get(shardKey);
-    return event?.fromOffset === fromOffset ? event : undefined;
-  }
-
-  keepEvent(shardKey: string, event: ShardEvent): void {
-    if (this.#readers.has(shardKey)) this.#events.set(shardKey, event);
+  /** The same event for every reader at the same place, so that it is read, and encoded, once. */
+  event(
+    shardKey: string,
+    { fromOffset, endOffset }: { fromOffset: number; endOffset: number },
+    make: () => Promise<ShardEvent>,
+  ): Promise<ShardEvent> {
+    const shared = this.#events.get(shardKey);
+    const nowMs = this.#clock.monotonic();
+    const isSame = shared?.fromOffset === fromOffset && shared.endOffset === endOffset;
+    if (isSame && nowMs - shared.madeMs < sharedMsMax) return shared.event;
+    const event = make();
+    if (this.#readers.has(shardKey)) this.#events.set(shardKey, { fromOffset, endOffset, madeMs: nowMs, event });
+    return event;
   }
 
   #ended(key: string, place: Place, shardKey: string): void {

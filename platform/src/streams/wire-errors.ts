@@ -128,8 +128,8 @@ function consumerOf(command: StreamsCommand): string {
   return 'consumer' in command ? (command.consumer?.name ?? '') : '';
 }
 
-export function consumerNotFound(consumer: string, { name, account }: Subject): ResourceNotFoundException {
-  return new ResourceNotFoundException(`Consumer ${consumer} of stream ${name} under account ${account} not found.`);
+export function consumerNotFound(consumer: string, { account }: Subject): ResourceNotFoundException {
+  return new ResourceNotFoundException(`Consumer ${consumer}, account ${account} not found.`);
 }
 
 /** A control call above its rate. */

@@ -25,6 +25,7 @@ export async function getShardIterator(
     type: input.ShardIteratorType,
     sequenceNumber: input.StartingSequenceNumber,
     timestamp: input.Timestamp,
+    operation: caller.operation,
   };
   checkCombination(position);
   const start = offsetOfStart(context, stream, shard, position);

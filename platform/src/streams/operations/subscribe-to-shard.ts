@@ -23,7 +23,7 @@ export async function subscribeToShard(
   const status = consumerStatus(consumer, clock.now());
   if (status !== 'ACTIVE') throw new ResourceInUseException(`${whom} is not ACTIVE, instead in state ${status}.`);
   const { Type: type, SequenceNumber: sequenceNumber, Timestamp: timestamp } = input.StartingPosition;
-  const position = { type, sequenceNumber, timestamp };
+  const position = { type, sequenceNumber, timestamp, operation: caller.operation };
   checkCombination(position);
   const start = offsetOfStart(context, stream, shard, position);
   subscriptions.check(key, whom);
@@ -32,7 +32,10 @@ export async function subscribeToShard(
   // Another call may have come first meanwhile.
   subscriptions.check(key, whom);
   const shardKey = `${incarnation}/${shard.number}`;
-  const isValid = (): boolean => findConsumer(stream, consumer, clock.now())?.deleteMs === undefined;
+  const isValid = (): boolean => {
+    const found = findConsumer(stream, consumer, clock.now());
+    return found !== undefined && found.deleteMs === undefined;
+  };
   const subscription = new Subscription(context, {
     incarnation,
     shard: shard.number,

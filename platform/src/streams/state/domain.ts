@@ -111,7 +111,7 @@ export class StreamsDomain implements CatalogDomain<StreamsCommand, StreamsOutco
   readonly #byName = new StreamNames();
   readonly #byIncarnation = new Map<number, Stream>();
   readonly #byStreamId = new Map<string, Stream>();
-  /** By name: newest creation second of a shard of a deleted stream. */
+  /** By name: newest creation second of a shard, or of a consumer, of a deleted stream. */
   readonly #formerSeconds = new Map<string, number>();
 
   find(scope: StreamScope, name: string): Stream | undefined {
@@ -204,6 +204,7 @@ export class StreamsDomain implements CatalogDomain<StreamsCommand, StreamsOutco
       retentionHours: 24,
       trimMs: 0,
       tags: tagMap(command.tags),
+      consumerSecond: createdSecond - 1,
     });
     for (const { number } of stream.record.shards) context.log.provision({ group: incarnation, shard: number });
     this.#add(stream);
@@ -229,7 +230,8 @@ export class StreamsDomain implements CatalogDomain<StreamsCommand, StreamsOutco
     this.#byIncarnation.delete(record.incarnation);
     this.#byStreamId.delete(record.streamId);
     this.#formerSeconds.delete(key);
-    this.#formerSeconds.set(key, Math.max(...record.shards.map((each) => each.createdSecond)));
+    const seconds = record.shards.map((each) => each.createdSecond);
+    this.#formerSeconds.set(key, Math.max(...seconds, record.consumerSecond ?? 0));
     for (const oldest of this.#formerSeconds.keys()) {
       if (this.#formerSeconds.size <= formerNamesMax) break;
       this.#formerSeconds.delete(oldest);

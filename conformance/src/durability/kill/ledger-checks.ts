@@ -1,5 +1,6 @@
 import type { Checks } from '../../harness/checks.ts';
 import { failureOf } from './held-iterators.ts';
+import { checkLineageChecker } from './lineage-checks.ts';
 import { contentHashOf, Ledger, type ReadRecord, type ShardBook } from './ledger.ts';
 
 /** A world of two shards, with six acknowledged records and three without an answer, and how they are read. */
@@ -94,6 +95,7 @@ export async function checkTheChecker(checks: Checks): Promise<void> {
     'the checker notices an iterator that goes on too early, too late, or passes over a record',
     checkIteratorFailures,
   );
+  await checkLineageChecker(checks);
 }
 
 function checkIteratorFailures(): void {

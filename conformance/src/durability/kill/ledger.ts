@@ -75,6 +75,7 @@ export class Ledger {
     vanished: 0,
     refused: 0,
     controlCalls: 0,
+    reshards: 0,
     controlApplied: 0,
     controlNotApplied: 0,
   };

@@ -47,6 +47,8 @@ export async function loadAndKill(
     changeStable(parts({ encoding: 'json' })),
     makeAndDelete(parts({ encoding: 'json' })),
     ...world.phoenixes.map((each) => raiseAgain(parts(), each)),
+    world.lineage.write(parts()),
+    world.lineage.reshard(parts({ encoding: 'json' })),
     holdIterators(load, readers.connection, readers.random),
   ];
   const all = Promise.all(workers);

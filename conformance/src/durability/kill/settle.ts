@@ -20,6 +20,7 @@ export async function settle(world: World, server: ServerProcess): Promise<void>
     stream.facts = await readFacts(connection, name);
     world.stable.push(stream);
   }
+  await world.lineage.make(connection);
   connection.close();
 }
 

@@ -104,12 +104,12 @@ class KillRun {
   sumUp(): void {
     const { rounds, killedStarts, folders, records, iterators, bytes } = this.#totals;
     const { tried, acknowledged, unanswered, appeared, vanished, refused } = this.#counts;
-    const { controlCalls, controlApplied, controlNotApplied } = this.#counts;
+    const { controlCalls, reshards, controlApplied, controlNotApplied } = this.#counts;
     this.#checks.say(
       `${rounds} kills of a loaded server and ${killedStarts} of a starting one, on ${folders} data folders; ` +
         `${tried} records tried: ${acknowledged} acknowledged (${(bytes / 1e6).toFixed(0)} MB), ${refused} refused, ` +
         `${unanswered} left without an answer, of which ${appeared} were stored and ${vanished} were not; ` +
-        `${controlCalls} control calls answered, ${controlApplied + controlNotApplied} not, of which ${controlApplied} had happened; ` +
+        `${controlCalls} control calls and ${reshards} reshards answered, ${controlApplied + controlNotApplied} not, of which ${controlApplied} had happened; ` +
         `${records} records read back, ${iterators} iterators used after a kill`,
     );
     this.#checks.say(

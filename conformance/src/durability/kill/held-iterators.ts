@@ -43,11 +43,7 @@ export async function readPage(connection: Connection, token: string, limit: num
   return { records, next: body.NextShardIterator, millisBehindLatest: body.MillisBehindLatest };
 }
 
-export async function getIterator(
-  connection: Connection,
-  shard: Pick<ShardBook, 'stream' | 'id'>,
-  how: object,
-): Promise<string> {
+export async function getIterator(connection: Connection, shard: ShardBook, how: object): Promise<string> {
   const input = { StreamName: shard.stream, ShardId: shard.id, ...how };
   return (await connection.mustCall('GetShardIterator', input))['ShardIterator'] as string;
 }

@@ -1,9 +1,7 @@
 import type { Checks } from '../../harness/checks.ts';
 import type { Connection } from '../connection.ts';
-import { SeededRandom } from '../seeded-random.ts';
 import { Ledger } from './ledger.ts';
 import { Lineage } from './lineage.ts';
-import type { Load } from './world.ts';
 
 interface FakeShard {
   readonly number: number;
@@ -84,7 +82,7 @@ async function judge(fault: (shards: [FakeShard, FakeShard, FakeShard]) => void)
   const stream = new FakeStream(load);
   const connection = stream as unknown as Connection;
   const lineage = new Lineage();
-  await lineage.write({ load: load as unknown as Load, connection, number: 1, random: new SeededRandom(1) });
+  await lineage.write({ load, connection });
   fault(stream.shards as [FakeShard, FakeShard, FakeShard]);
   await lineage.verify(connection, ledger);
   return ledger.violations;

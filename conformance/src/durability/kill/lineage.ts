@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { SeededRandom } from '../seeded-random.ts';
 import { blobOf, NoAnswerError, type Connection } from '../connection.ts';
 import { makeStream } from './books.ts';
-import { getIterator } from './held-iterators.ts';
 import type { Ledger } from './ledger.ts';
-import type { WriterParts } from './load.ts';
 
 const keyCount = 16;
 const openMax = 8;
@@ -18,6 +17,13 @@ interface WireShard {
   readonly AdjacentParentShardId?: string;
   readonly HashKeyRange: { readonly StartingHashKey: string; readonly EndingHashKey: string };
   readonly SequenceNumberRange: { readonly EndingSequenceNumber?: string };
+}
+
+/** What a worker of a load has of it. */
+interface Worker {
+  readonly load: { readonly isStopped: boolean; readonly world: { readonly ledger: Ledger } };
+  readonly connection: Connection;
+  readonly random: SeededRandom;
 }
 
 /** A call that changes the shards, and whether the open ones are what it makes of them. */
@@ -46,7 +52,7 @@ export class Lineage {
   }
 
   /** Puts a record of each key a call, one call after the other. */
-  async write({ load, connection }: WriterParts): Promise<void> {
+  async write({ load, connection }: Omit<Worker, 'random'>): Promise<void> {
     const { ledger } = load.world;
     while (!load.isStopped) {
       const number = this.#nextNumber++;
@@ -70,7 +76,7 @@ export class Lineage {
   }
 
   /** Splits, merges and scales; at most one call is unanswered at a kill. */
-  async reshard({ load, connection, random }: WriterParts): Promise<void> {
+  async reshard({ load, connection, random }: Worker): Promise<void> {
     const { ledger } = load.world;
     while (!load.isStopped) {
       try {
@@ -175,8 +181,8 @@ export class Lineage {
   ): Promise<string[]> {
     const names: string[] = [];
     const isOpen = shard.SequenceNumberRange.EndingSequenceNumber === undefined;
-    const place = { stream: this.name, id: shard.ShardId };
-    let token = await getIterator(connection, place, { ShardIteratorType: 'TRIM_HORIZON' });
+    const start = { StreamName: this.name, ShardId: shard.ShardId, ShardIteratorType: 'TRIM_HORIZON' };
+    let token = (await connection.mustCall('GetShardIterator', start))['ShardIterator'] as string;
     for (;;) {
       const page = (await connection.mustCall('GetRecords', { ShardIterator: token, Limit: pageRecords })) as {
         Records: { Data: unknown }[];

@@ -74,7 +74,14 @@ export interface IdleJob extends JobBase {
   readonly measureSeconds: number;
 }
 
-export type Job = PutJob | FillJob | ReadJob | ProbeJob | LatencyJob | FanOutJob | IdleJob;
+/** Splits, merges and scales a stream that there is. */
+export interface ReshardJob extends JobBase {
+  readonly kind: 'reshard';
+  readonly streamName: string;
+  readonly rounds: number;
+}
+
+export type Job = PutJob | FillJob | ReadJob | ProbeJob | LatencyJob | FanOutJob | IdleJob | ReshardJob;
 
 /** Every figure of a result is a plain number, named with its unit. */
 export type Figures = Readonly<Record<string, number>>;

@@ -5,6 +5,7 @@ import { latency } from './latency.ts';
 import { probe } from './probe.ts';
 import { put } from './put.ts';
 import { read } from './read.ts';
+import { reshard } from './reshard.ts';
 
 /** The load process: takes one job at a time over the channel of its parent. */
 process.on('message', (job: Job) => {
@@ -30,6 +31,8 @@ function run(job: Job): Promise<Figures> {
       return fanOut(job);
     case 'idle':
       return idle(job);
+    case 'reshard':
+      return reshard(job);
   }
 }
 

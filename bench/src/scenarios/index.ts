@@ -5,9 +5,10 @@ import { getRecords } from './get-records.ts';
 import { memory } from './memory.ts';
 import { putToGet } from './put-to-get.ts';
 import { puts } from './puts.ts';
+import { reshard } from './reshard.ts';
 import { startUp } from './start-up.ts';
 
-const single: readonly Scenario[] = [...puts, getRecords, putToGet, fanOut, idle, startUp, memory];
+const single: readonly Scenario[] = [...puts, getRecords, putToGet, fanOut, idle, reshard, startUp, memory];
 
 const all: Scenario = {
   name: 'all',

@@ -79,7 +79,9 @@ async function checkRequest(
     );
     assertViolationMessage(message, violations);
   } else if (status !== 200) {
-    const declared = model.errorsOf(operation).filter((each) => each !== 'ValidationException');
+    // Of every operation, declared or not. Source: API reference, "Common Errors".
+    const common = ['AccessDeniedException'];
+    const declared = [...common, ...model.errorsOf(operation).filter((each) => each !== 'ValidationException')];
     const expected = request.isPartial ? [...declared, 'UnknownOperationException'] : declared;
     assert.ok(
       status === 400 && expected.includes(type ?? ''),

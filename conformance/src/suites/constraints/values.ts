@@ -26,6 +26,16 @@ const samples: Readonly<Record<string, Sample>> = {
   '[a-zA-Z0-9_.-]+': { start: 'a', more: 'Z', others: ['a b', 'a/b', 'é', 'a\n', '._-'] },
   'arn:aws.*:kinesis:.*:\\d{12}:stream/\\S+': { start: arn('123456789012'), more: 'b', others: wrongArns },
   'arn:aws.*:kinesis:.*:\\d{12}:.*stream/\\S+': { start: arn('123456789012'), more: 'b', others: wrongArns },
+  '^(arn):aws.*:kinesis:.*:\\d{12}:.*stream\\/[a-zA-Z0-9_.-]+\\/consumer\\/[a-zA-Z0-9_.-]+:[0-9]+': {
+    start: `${arn('123456789012')}/consumer/c:1`,
+    more: '2',
+    others: [
+      ...wrongArns,
+      arn('123456789012'),
+      `${arn('123456789012')}/consumer/c`,
+      `${arn('123456789012')}/consumer/c:1a`,
+    ],
+  },
   '[a-z0-9]{20}-[a-z0-9]{3}': {
     start: 'abcdefghij0123456789-abc',
     more: 'd',

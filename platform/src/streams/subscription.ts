@@ -110,7 +110,7 @@ export class Subscription implements AsyncIterableIterator<SubscribeToShardEvent
         if (this.#isWithinRate()) return await this.#read(shard, endOffset);
         await this.#wait(paceMs);
       } else if (this.#isFirst || nowMs >= this.#quietUntilMs) {
-        return emptyEvent(shard, this.#offset);
+        return await this.#quietEvent(shard, endOffset);
       } else await this.#wait(this.#quietUntilMs - nowMs);
     }
   }
@@ -141,6 +141,11 @@ export class Subscription implements AsyncIterableIterator<SubscribeToShardEvent
     const isGood =
       event.oldestMs >= stream.horizonMs(clock.now()) && event.isLast === isReadToItsEnd(shard, event.nextOffset);
     return isGood ? event : make();
+  }
+
+  #quietEvent(shard: Shard, endOffset: number): Promise<ShardEvent> {
+    const make = (): Promise<ShardEvent> => Promise.resolve(emptyEvent(shard, this.#offset));
+    return this.#context.subscriptions.event(this.#facts.shardKey, { fromOffset: this.#offset, endOffset }, make);
   }
 
   /** Until the log has more, the time is over, or the end. */

@@ -27,7 +27,7 @@ export interface OpenSubscription {
   end(error?: WireError): void;
 }
 
-/** It says how far behind it is, which is soon not true any more. */
+/** One with more behind it says how far behind it is, which is soon not true any more. */
 const sharedMsMax = 100;
 
 /** An event that is being made, or has been, at one place of a shard for all that read there. */
@@ -106,7 +106,7 @@ export class Subscriptions {
     const shared = this.#events.get(shardKey);
     const nowMs = this.#clock.monotonic();
     const isSame = shared?.fromOffset === fromOffset && shared.endOffset === endOffset;
-    if (isSame && nowMs - shared.madeMs < sharedMsMax) return shared.event;
+    if (isSame && (fromOffset === endOffset || nowMs - shared.madeMs < sharedMsMax)) return shared.event;
     const event = make();
     if (this.#readers.has(shardKey)) this.#events.set(shardKey, { fromOffset, endOffset, madeMs: nowMs, event });
     return event;

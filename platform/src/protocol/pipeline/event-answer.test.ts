@@ -50,6 +50,8 @@ const event = (ContinuationSequenceNumber: string, bytes = 3): object => ({
 const input =
   '{"ConsumerARN":"arn:aws:kinesis:eu-west-1:000000000000:stream/s/consumer/c:1","ShardId":"0","StartingPosition":{"Type":"LATEST"}}';
 const request = rawRequest(headersFor('SubscribeToShard'), input);
+const chunkedHead = rawRequest({ ...headersFor('SubscribeToShard'), 'transfer-encoding': 'chunked' });
+const chunkedRequest = `${chunkedHead.replace('content-length: 0\r\n', '')}${input.length.toString(16)}\r\n${input}\r\n0\r\n\r\n`;
 
 let source: Source;
 let listener: Listener;
@@ -226,11 +228,14 @@ test('HTTP/2: events arrive one by one; a stream that is reset ends the source',
   session.destroy();
 });
 
-test('a listener that closes ends the answer as if it were over', async () => {
-  const one = client(request);
+test.each([
+  ['on the fast path', request],
+  ['by the HTTP server of Node', chunkedRequest],
+])('a listener that closes ends the answer as if it were over, and its connection (%s)', async (_, text) => {
+  const one = client(text);
   await one.until(() => frames(one).length === 1);
-  const closed = listener.close(5000);
+  const closed = listener.close(60_000);
   await one.until(() => chunkedBody(one.received).hasEnded);
-  one.socket.destroy();
+  await one.closed;
   await closed;
 });

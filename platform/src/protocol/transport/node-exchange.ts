@@ -86,7 +86,7 @@ export class NodeExchange implements Exchange, Watched {
   }
 
   async answerEvents(headers: FlatHeaders, next: () => Promise<Encoded | undefined>): Promise<void> {
-    const { watch, limits } = this.#context;
+    const { watch, limits, isClosing } = this.#context;
     const response = this.#response as ServerResponse;
     if (this.isGone) return;
     this.stallMs = limits.eventsStallMs;
@@ -99,6 +99,8 @@ export class NodeExchange implements Exchange, Watched {
     if (this.isGone) return;
     response.end();
     await this.#flushed();
+    // Its head has promised to keep the connection.
+    if (!this.#isH2 && isClosing()) this.request.socket.end();
   }
 
   answerUnread(status: number, headers: FlatHeaders, body: Buffer): Promise<void> | undefined {

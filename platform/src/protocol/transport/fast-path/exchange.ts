@@ -123,6 +123,7 @@ export class FastExchange implements Exchange, Watched {
       watch.remove(this);
     }
     if (this.isGone) return;
+    this.isLast ||= isClosing();
     this.#wire.write('0\r\n\r\n');
     if (!this.#wire.isFlushed) await this.#flushed();
   }

@@ -11,6 +11,7 @@ public final class Main {
     try (Clients clients = Clients.open(args[0], args[1])) {
       runAll(Calls.of(clients.sync()), checks, "sync client", records);
       runAll(Calls.of(clients.async()), checks, "async client", Math.min(records, ASYNC_RECORDS_MAX));
+      checks.check("async client fan-out runs to its end", () -> new FanOut(clients.async(), checks).run());
     }
     checks.close();
     System.exit(0);

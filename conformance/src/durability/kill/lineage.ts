@@ -46,9 +46,11 @@ export class Lineage {
   #isExpected: (starts: readonly bigint[]) => boolean = () => true;
   #pending: Change | undefined;
 
-  async make(connection: Connection): Promise<void> {
-    await makeStream(connection, this.name, shardCount);
-    this.#isExpected = isSame(startsOf(await listShards(connection, this.name)));
+  static async make(connection: Connection): Promise<Lineage> {
+    const lineage = new Lineage();
+    await makeStream(connection, lineage.name, shardCount);
+    lineage.#isExpected = isSame(startsOf(await listShards(connection, lineage.name)));
+    return lineage;
   }
 
   /** Puts a record of each key a call, one call after the other. */

@@ -19,7 +19,7 @@ export async function readEverything(world: World, endpoint: string): Promise<Re
   const [connection] = connections as [Connection];
   try {
     await compareStreams(world, connection);
-    await world.lineage.verify(connection, world.ledger);
+    await world.lineage?.verify(connection, world.ledger);
     world.ledger.beginReading();
     const shards = world.streams.flatMap(({ book }) => book?.shards ?? []);
     const readings = new Map<ShardBook, ShardReading>();
@@ -60,7 +60,7 @@ async function compareStreams(world: World, connection: Connection): Promise<voi
   for (const book of world.deadBooks.splice(0)) ledger.forget(book);
   world.victims = world.victims.filter(({ facts }) => facts !== undefined);
   const wanted = new Set(world.streams.filter(({ facts }) => facts !== undefined).map(({ name }) => name));
-  wanted.add(world.lineage.name);
+  if (world.lineage !== undefined) wanted.add(world.lineage.name);
   for (const name of await listStreams(connection)) {
     if (!wanted.delete(name)) ledger.violate(`ListStreams names ${name}, which should not be there`);
   }

@@ -47,8 +47,9 @@ export async function loadAndKill(
     changeStable(parts({ encoding: 'json' })),
     makeAndDelete(parts({ encoding: 'json' })),
     ...world.phoenixes.map((each) => raiseAgain(parts(), each)),
-    world.lineage.write(parts()),
-    world.lineage.reshard(parts({ encoding: 'json' })),
+    ...(world.lineage === undefined
+      ? []
+      : [world.lineage.write(parts()), world.lineage.reshard(parts({ encoding: 'json' }))]),
     holdIterators(load, readers.connection, readers.random),
   ];
   const all = Promise.all(workers);

@@ -2,6 +2,7 @@ import { Connection } from '../connection.ts';
 import type { ServerProcess } from '../server-process.ts';
 import { makeStream } from './books.ts';
 import { ControlledStream, readFacts } from './controlled-stream.ts';
+import { Lineage } from './lineage.ts';
 import { readEverything, type ReadingCounts } from './reading.ts';
 import type { World } from './world.ts';
 
@@ -20,7 +21,7 @@ export async function settle(world: World, server: ServerProcess): Promise<void>
     stream.facts = await readFacts(connection, name);
     world.stable.push(stream);
   }
-  await world.lineage.make(connection);
+  world.lineage = await Lineage.make(connection);
   connection.close();
 }
 

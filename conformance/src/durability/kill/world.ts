@@ -1,6 +1,6 @@
 import type { SeededRandom } from '../seeded-random.ts';
 import { ControlledStream } from './controlled-stream.ts';
-import { Lineage } from './lineage.ts';
+import type { Lineage } from './lineage.ts';
 import { Ledger, type ShardBook, type StreamBook } from './ledger.ts';
 
 /** What the checker knows of one data folder, from round to round. */
@@ -13,7 +13,8 @@ export class World {
   victims: ControlledStream[] = [];
   /** Streams that are deleted and made again under the same name. */
   readonly phoenixes: ControlledStream[] = [];
-  readonly lineage = new Lineage();
+  /** A stream that is resharded, where the load has one. */
+  lineage: Lineage | undefined;
   /** Books of streams that were deleted since the last reading. */
   readonly deadBooks: StreamBook[] = [];
   /** Handed out before a kill, to be used after it. */

@@ -13,22 +13,22 @@ export interface ConsumerReference {
   readonly StreamId?: string | undefined;
 }
 
-export interface ConsumerArn extends ConsumerKey {
+interface ConsumerArn extends ConsumerKey {
   readonly streamArn: string;
 }
 
 /** @throws InvalidArgumentException */
 export function parseConsumerArn(arn: string): ConsumerArn {
-  const match = /^(.*:stream\/[^/\s]+)\/consumer\/([^/:\s]+):(\d+)$/.exec(arn);
-  if (match === null || parseStreamArn(arn) === undefined) {
-    throw new InvalidArgumentException(`ConsumerARN ${arn} is not the ARN of a consumer.`);
-  }
-  const [, streamArn, name, second] = match as unknown as [string, string, string, string];
-  return { streamArn, name, createdSecond: Number(second) };
+  const parsed = partsOf(arn);
+  if (parsed === undefined) throw new InvalidArgumentException(`ConsumerARN ${arn} is not the ARN of a consumer.`);
+  return parsed;
 }
 
-export function isConsumerArn(arn: string): boolean {
-  return /:stream\/[^/]+\//.test(arn);
+function partsOf(arn: string): ConsumerArn | undefined {
+  const match = /^(.*:stream\/[^/\s]+)\/consumer\/([^/:\s]+):(\d+)$/.exec(arn);
+  if (match === null || parseStreamArn(arn) === undefined) return undefined;
+  const [, streamArn, name, second] = match as unknown as [string, string, string, string];
+  return { streamArn, name, createdSecond: Number(second) };
 }
 
 /** @throws ResourceNotFoundException, and what finding the stream throws */
@@ -84,11 +84,12 @@ export function resolveResource(
 ): { stream: Stream; consumer: Consumer | undefined } {
   if (parseStreamArn(arn) === undefined)
     throw new InvalidArgumentException(`ResourceARN ${arn} is not the ARN of a stream or of a consumer.`);
-  if (!isConsumerArn(arn)) {
+  if (!/:stream\/[^/]+\//.test(arn)) {
     return { stream: resolveStream(context, { StreamARN: arn, StreamId }, caller), consumer: undefined };
   }
-  if (!/\/consumer\/[^/:\s]+:\d+$/.test(arn)) throw new ResourceNotFoundException(`Resource ${arn} not found.`);
-  return resolveConsumer(context, parseConsumerArn(arn), StreamId, caller);
+  const consumer = partsOf(arn);
+  if (consumer === undefined) throw new ResourceNotFoundException(`Resource ${arn} not found.`);
+  return resolveConsumer(context, consumer, StreamId, caller);
 }
 
 /** What the keys of all subscriptions of a consumer begin with. */

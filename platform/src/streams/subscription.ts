@@ -20,7 +20,6 @@ export interface SubscriptionFacts {
   readonly fromOffset: number;
   /** Consumer and shard: what the rate counts by. */
   readonly key: string;
-  readonly shardKey: string;
   /** Whether the consumer is still registered. */
   readonly isValid: () => boolean;
 }
@@ -30,6 +29,7 @@ export interface SubscriptionFacts {
  * more. Told by the log when there is something to read; without that it does nothing but say every few seconds that it is there.
  */
 export class Subscription implements AsyncIterableIterator<SubscribeToShardEventStream>, OpenSubscription {
+  readonly shardKey: string;
   onEnd: () => void = () => undefined;
   readonly #context: StreamsContext;
   readonly #facts: SubscriptionFacts;
@@ -47,6 +47,7 @@ export class Subscription implements AsyncIterableIterator<SubscribeToShardEvent
     const { clock, log, subscriptions } = context;
     this.#context = context;
     this.#facts = facts;
+    this.shardKey = `${facts.incarnation}/${facts.shard}`;
     this.#offset = facts.fromOffset;
     this.#endsAtMs = clock.monotonic() + subscriptions.times.lifeMs;
     this.#unwatch = log.watch({ group: facts.incarnation, shard: facts.shard }, () => this.#wake?.());
@@ -136,7 +137,7 @@ export class Subscription implements AsyncIterableIterator<SubscribeToShardEvent
     if (stream === undefined) return undefined;
     const fromOffset = this.#offset;
     const make = (): Promise<ShardEvent> => makeEvent(this.#context, stream, shard, fromOffset);
-    const event = await subscriptions.event(this.#facts.shardKey, { fromOffset, endOffset }, make);
+    const event = await subscriptions.event(this.shardKey, { fromOffset, endOffset }, make);
     // What was made for another may have passed its retention, or its shard have been closed, meanwhile.
     const isGood =
       event.oldestMs >= stream.horizonMs(clock.now()) && event.isLast === isReadToItsEnd(shard, event.nextOffset);
@@ -145,7 +146,7 @@ export class Subscription implements AsyncIterableIterator<SubscribeToShardEvent
 
   #quietEvent(shard: Shard, endOffset: number): Promise<ShardEvent> {
     const make = (): Promise<ShardEvent> => Promise.resolve(emptyEvent(shard, this.#offset));
-    return this.#context.subscriptions.event(this.#facts.shardKey, { fromOffset: this.#offset, endOffset }, make);
+    return this.#context.subscriptions.event(this.shardKey, { fromOffset: this.#offset, endOffset }, make);
   }
 
   /** Until the log has more, the time is over, or the end. */

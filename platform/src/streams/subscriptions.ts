@@ -22,6 +22,8 @@ export interface ShardEvent {
 
 /** One that is under way. */
 export interface OpenSubscription {
+  /** Names the shard among all streams'. */
+  readonly shardKey: string;
   /** Called once, at the end. */
   onEnd: () => void;
   end(error?: WireError): void;
@@ -77,7 +79,8 @@ export class Subscriptions {
   }
 
   /** Takes the place of one that is under way. To be called in one step with {@link Subscriptions.check}. */
-  begin(key: string, shardKey: string, subscription: OpenSubscription): void {
+  begin(key: string, subscription: OpenSubscription): void {
+    const { shardKey } = subscription;
     const before = this.#places.get(key)?.subscription;
     const place: Place = { startedMs: this.#clock.monotonic(), subscription };
     this.#places.set(key, place);

@@ -31,7 +31,6 @@ export async function subscribeToShard(
   const fromOffset = await start();
   // Another call may have come first meanwhile.
   subscriptions.check(key, whom);
-  const shardKey = `${incarnation}/${shard.number}`;
   const isValid = (): boolean => {
     const found = findConsumer(stream, consumer, clock.now());
     return found !== undefined && found.deleteMs === undefined;
@@ -41,9 +40,8 @@ export async function subscribeToShard(
     shard: shard.number,
     fromOffset,
     key,
-    shardKey,
     isValid,
   });
-  subscriptions.begin(key, shardKey, subscription);
+  subscriptions.begin(key, subscription);
   return { EventStream: subscription };
 }

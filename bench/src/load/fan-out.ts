@@ -13,76 +13,106 @@ const lanes = 8;
 
 interface Reader {
   readonly subscriber: Subscriber;
+  /** Milliseconds from put to event, by the record's number. */
   readonly delaysMs: number[];
   /** What was received, in order. */
-  readonly numbers: string[];
+  readonly sequenceNumbers: string[];
 }
 
-/** Producers at a fixed rate; the data of a record is the time it was sent, so both ends share one clock. */
+/** What was put: the data of a record is its number, which says when it was sent; both ends share one clock. */
+interface Sent {
+  readonly atMs: number[];
+  readonly answeredMs: number[];
+}
+
+/** Producers at a fixed rate, readers that are told of each record. Signing a request is not part of the time. */
 export async function fanOut(job: FanOutJob): Promise<Figures> {
   const api = new Api(job.address);
-  await api.createStream(streamName, 1);
-  const [shard] = (await api.listShards(streamName)) as [string];
-  const arns = await registerConsumers(api, job.consumers + job.stalledConsumers);
-  const readers = arns.map((consumerArn) => subscribe(api, consumerArn, shard));
-  await Promise.all(readers.map(({ subscriber }) => subscriber.ready));
+  const sent: Sent = { atMs: [], answeredMs: [] };
+  const readers = job.consumers === 0 ? [] : await subscribeAll(api, job, sent);
   const stalled = readers.splice(job.consumers);
   for (const { subscriber } of stalled) subscriber.stopReading();
   await sleep(settleMs);
+  await produce(api, job, sent, job.warmUpSeconds);
+  const warmUpRecords = sent.atMs.length;
   const usage = new UsageMeter(job.serverPid);
-  const counts = await Promise.all(Array.from({ length: lanes }, (_, lane) => produce(api, job, lane)));
+  await produce(api, job, sent, job.measureSeconds);
   const used = usage.stop();
   await sleep(lastRecordsMs);
   for (const { subscriber } of [...readers, ...stalled]) subscriber.close();
-  const sent = counts.reduce((sum, each) => sum + each, 0);
-  check(readers, sent);
-  const delays = readers.flatMap(({ delaysMs }) => delaysMs);
+  const records = sent.atMs.length;
+  check(readers, records);
+  const puts = sent.answeredMs.map((answeredMs, i) => answeredMs - (sent.atMs[i] as number)).slice(warmUpRecords);
+  const events = readers.flatMap(({ delaysMs }) => delaysMs.slice(warmUpRecords));
+  const delays = readers.length === 0 ? puts : events;
   return {
     putToEventMsP50: median(delays),
     putToEventMsP99: percentile(delays, 0.99),
     putToEventMsMax: percentile(delays, 1),
-    records: sent,
+    putMsP50: median(puts),
+    putMsP99: percentile(puts, 0.99),
+    records: records - warmUpRecords,
     ...used,
   };
 }
 
-function subscribe(api: Api, consumerArn: string, shard: string): Reader {
+async function subscribeAll(api: Api, job: FanOutJob, sent: Sent): Promise<Reader[]> {
+  await api.createStream(streamName, 1);
+  const [shard] = (await api.listShards(streamName)) as [string];
+  const arns = await registerConsumers(api, job.consumers + job.stalledConsumers);
+  const readers = arns.map((consumerArn) => subscribe(api, { consumerArn, shard }, sent));
+  await Promise.all(readers.map(({ subscriber }) => subscriber.ready));
+  return readers;
+}
+
+function subscribe(api: Api, place: { readonly consumerArn: string; readonly shard: string }, sent: Sent): Reader {
   const delaysMs: number[] = [];
-  const numbers: string[] = [];
-  const subscriber = new Subscriber(api, { consumerArn, shard }, (records) => {
+  const sequenceNumbers: string[] = [];
+  const subscriber = new Subscriber(api, place, (records) => {
     const nowMs = performance.now();
     for (const { Data, SequenceNumber } of records) {
-      delaysMs.push(nowMs - Number.parseFloat(Buffer.from(Data, 'base64').toString('latin1')));
-      numbers.push(SequenceNumber);
+      const number = Number.parseInt(Buffer.from(Data, 'base64').toString('latin1'), 10);
+      delaysMs[number] = nowMs - (sent.atMs[number] as number);
+      sequenceNumbers.push(SequenceNumber);
     }
   });
-  return { subscriber, delaysMs, numbers };
+  return { subscriber, delaysMs, sequenceNumbers };
 }
 
 /** Everybody has everything, once and in order. */
-function check(readers: readonly Reader[], sent: number): void {
-  for (const { numbers } of readers) {
-    if (numbers.length !== sent) throw new Error(`${sent} records put, ${numbers.length} received`);
+function check(readers: readonly Reader[], records: number): void {
+  for (const { sequenceNumbers, delaysMs } of readers) {
+    const distinct = Object.keys(delaysMs).length;
+    if (sequenceNumbers.length !== records || distinct !== records)
+      throw new Error(`${records} records put, ${sequenceNumbers.length} received, ${distinct} of them different`);
     // Of one length, so that their order is that of the numbers.
-    if (numbers.some((each, i) => i > 0 && each <= (numbers[i - 1] as string))) throw new Error('out of order');
+    if (sequenceNumbers.some((each, i) => i > 0 && each <= (sequenceNumbers[i - 1] as string)))
+      throw new Error('out of order');
   }
 }
 
-async function produce(api: Api, job: FanOutJob, lane: number): Promise<number> {
-  const connection = await Connection.open(job.address);
-  const stepMs = (1000 * lanes) / job.ratePerSecond;
-  const count = Math.floor((job.measureSeconds * job.ratePerSecond) / lanes);
-  const startedMs = performance.now() + (lane * stepMs) / lanes;
-  for (let i = 0; i < count; i++) {
-    const waitMs = startedMs + i * stepMs - performance.now();
-    if (waitMs > 0) await sleep(waitMs);
-    const Data = Buffer.from(String(performance.now()).padEnd(job.recordBytes)).toString('base64');
-    const request = api.signer.request('PutRecord', { StreamName: streamName, PartitionKey: `key-${i}`, Data });
-    const { status, body } = await connection.send(request);
-    if (status !== 200) throw new Error(`PutRecord: ${status} ${body.toString('utf8', 0, 200)}`);
-  }
-  connection.close();
-  return count;
+/** Puts for so many seconds, on several connections that take turns. */
+async function produce(api: Api, job: FanOutJob, sent: Sent, seconds: number): Promise<void> {
+  const startedMs = performance.now();
+  const first = sent.atMs.length;
+  const count = Math.floor(seconds * job.ratePerSecond);
+  const lane = async (laneNumber: number): Promise<void> => {
+    const connection = await Connection.open(job.address);
+    for (let i = laneNumber; i < count; i += lanes) {
+      const waitMs = startedMs + (i * 1000) / job.ratePerSecond - performance.now();
+      if (waitMs > 0) await sleep(waitMs);
+      const number = first + i;
+      const Data = Buffer.from(String(number).padEnd(job.recordBytes)).toString('base64');
+      const input = { StreamName: streamName, PartitionKey: `key-${number}`, Data };
+      const request = api.signer.request('PutRecord', input);
+      sent.atMs[number] = performance.now();
+      const { status, body } = await connection.send(request);
+      sent.answeredMs[number] = performance.now();
+      if (status !== 200) throw new Error(`PutRecord: ${status} ${body.toString('utf8', 0, 200)}`);
+    }
+    connection.close();
+  };
+  await Promise.all(Array.from({ length: lanes }, (_, laneNumber) => lane(laneNumber)));
 }
 
 async function registerConsumers(api: Api, count: number): Promise<string[]> {

@@ -57,11 +57,13 @@ export interface LatencyJob extends JobBase {
 /** Puts at a fixed rate into one shard, with consumers subscribed to it. */
 export interface FanOutJob extends JobBase {
   readonly kind: 'fan-out';
+  /** 0: the server knows no streams (a bare limit); the answer of the put counts as the event. */
   readonly consumers: number;
   /** Besides them, those that stop reading. */
   readonly stalledConsumers: number;
   readonly ratePerSecond: number;
   readonly recordBytes: number;
+  readonly warmUpSeconds: number;
   readonly measureSeconds: number;
 }
 

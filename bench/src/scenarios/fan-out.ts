@@ -1,4 +1,5 @@
 import type { Cell, Scenario } from '../scenario.ts';
+import { naiveDurable } from '../targets/limits.ts';
 import { lower, usageMetrics } from './metrics.ts';
 
 interface Load {
@@ -56,23 +57,26 @@ function pushed({ consumers, stalledConsumers = 0, ratePerSecond, recordBytes = 
   return {
     scenario: 'fan-out',
     variant: `${consumers} consumers, ${ratePerSecond} × ${recordBytes} B/s${stalled}`,
-    targets: ['millrace'],
+    targets: ['millrace', naiveDurable],
     metrics: [
       lower('putToEventMsP50', 'put to event p50 ms', 2),
       lower('putToEventMsP99', 'put to event p99 ms', 2),
       lower('putToEventMsMax', 'put to event max ms', 1),
+      lower('putMsP50', 'put p50 ms', 2),
+      lower('putMsP99', 'put p99 ms', 2),
       ...usageMetrics,
     ],
-    run: async ({ options, load, start }) => {
+    run: async ({ target, options, load, start }) => {
       const { address, pid } = await start();
       return load.run({
         kind: 'fan-out',
         address,
         serverPid: pid,
-        consumers,
+        consumers: target.kind === 'limit' ? 0 : consumers,
         stalledConsumers,
         ratePerSecond,
         recordBytes,
+        warmUpSeconds: options.warmUpSeconds,
         measureSeconds: recordBytes > 100 ? secondsWithStall : options.measureSeconds,
       });
     },

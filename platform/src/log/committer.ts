@@ -35,8 +35,10 @@ export interface CommitterOptions {
 interface Waiting {
   readonly entries: readonly FrameEntry[];
   readonly bytes: number;
-  /** After the commit is durable, in log order. */
+  /** After the commit is durable, in log order: whoever reads sees it from here on. */
   publish(): void;
+  /** Tells the caller, behind {@link Waiting.publish}. */
+  answer(): void;
   /** Certainly not written. */
   refuse(reason: 'disk-full' | 'read-only'): void;
   fail(error: unknown): void;
@@ -99,11 +101,15 @@ export class Committer {
   propose(command: Uint8Array): Promise<unknown> {
     if (this.#isStopped) return Promise.reject(new LogReadOnlyError('it has been closed or has failed'));
     const entries = [{ kind: entryKind.command, group: 0, shard: 0, payload: command as Buffer }];
+    let result: unknown;
     return new Promise((resolve, reject) => {
       this.#enqueue({
         entries,
         bytes: bytesOf(entries),
-        publish: () => resolve(this.#options.state.apply(command)),
+        publish: () => {
+          result = this.#options.state.apply(command);
+        },
+        answer: () => resolve(result),
         refuse: (reason) => reject(reason === 'disk-full' ? new LogFullError() : new LogReadOnlyError('it has failed')),
         fail: (error) => reject(new OutcomeUnknownError(error)),
       });
@@ -147,7 +153,8 @@ export class Committer {
     // Not at once: all that arrived in this turn of the event loop shares the commit.
     this.#idle = new Promise((resolve) => {
       setImmediate(() => {
-        void this.#run().finally(resolve);
+        // Behind the answers of the last commit.
+        void this.#run().finally(() => setImmediate(resolve));
       });
     });
   }
@@ -214,6 +221,10 @@ export class Committer {
     state.commit = this.#commit;
     for (const call of calls) call.publish();
     this.#options.onPublished();
+    // The next commit is on its way to the disk and readers have their events before the answers take their time.
+    setImmediate(() => {
+      for (const call of calls) call.answer();
+    });
     const count = calls.includes(marker) ? calls.length - 1 : calls.length;
     if (count > 0) telemetry.committed({ frameBytes: length, calls: count, batchBytes: this.#batchBytes });
   }
@@ -292,6 +303,7 @@ const marker: Waiting = {
   entries: [],
   bytes: 0,
   publish: () => undefined,
+  answer: () => undefined,
   refuse: () => undefined,
   fail: () => undefined,
 };
@@ -336,6 +348,9 @@ class WaitingAppend implements Waiting {
       const reason = this.#state.publish(this.entries[entryAt++] as FrameEntry, batch);
       if (reason !== undefined) this.outcomes[i] = { kind: 'rejected', reason };
     }
+  }
+
+  answer(): void {
     this.resolve(this.outcomes);
   }
 

@@ -32,7 +32,7 @@ export async function runCells(
   for (let run = 1; run <= options.runs; run++) {
     for (const { cell, name } of plan) {
       const target = targets.get(name);
-      if (target === undefined || !isPossible(cell, target)) continue;
+      if (target === undefined || (target.kind === 'limit' && !takesLimits(cell, targets))) continue;
       if (options.quietSeconds > 0 && !(await waitForQuiet(options.quietSeconds)))
         process.stderr.write('the machine does not get quiet; measuring all the same\n');
       const row = await runCell(cell, target, options, run);
@@ -43,9 +43,9 @@ export async function runCells(
   return rows;
 }
 
-/** A limit stores nothing that could be read, and its start and memory tell nothing. */
-function isPossible(cell: Cell, target: Target): boolean {
-  return target.kind !== 'limit' || cell.scenario.startsWith('put-record');
+/** A limit stores nothing that could be read, and its start and memory tell nothing: it is no target of cells of that kind. */
+function takesLimits(cell: Cell, targets: ReadonlyMap<string, Target>): boolean {
+  return cell.targets.some((name) => targets.get(name)?.kind === 'limit');
 }
 
 async function runCell(cell: Cell, target: Target, options: Options, run: number): Promise<Row> {

@@ -131,24 +131,8 @@ async function registerConsumers(api: Api, count: number): Promise<string[]> {
 /** Many readers of streams that nobody writes to. */
 export async function idle(job: IdleJob): Promise<Figures> {
   const api = new Api(job.address);
-  const shardCount = Math.ceil(job.readers / job.readersOfShard);
-  await api.createStream(streamName, shardCount);
-  const shards = await api.listShards(streamName);
   const state = { isStopped: false };
-  const ends: (() => unknown)[] = [];
-  if (job.how === 'subscriptions') {
-    const arns = await registerConsumers(api, job.readersOfShard);
-    for (const shard of shards) {
-      const subscribers = arns.map((consumerArn) => new Subscriber(api, { consumerArn, shard }, () => undefined));
-      await Promise.all(subscribers.map(({ ready }) => ready));
-      ends.push(() => subscribers.forEach((each) => each.close()));
-    }
-  } else {
-    for (let index = 0; index < job.readers; index++) {
-      const polling = poll(api, shards[index % shards.length] as string, (index * 1000) / job.readers, state);
-      ends.push(() => polling);
-    }
-  }
+  const ends = job.how === 'subscriptions' ? await subscribeIdle(api, job) : await pollIdle(api, job, state);
   await sleep(2 * settleMs + 1000);
   const usage = new UsageMeter(job.serverPid);
   await sleep(job.measureSeconds * 1000);
@@ -158,15 +142,48 @@ export async function idle(job: IdleJob): Promise<Figures> {
   return { ...used };
 }
 
+type End = () => unknown;
+
+async function createIdleShards(api: Api, job: IdleJob): Promise<readonly string[]> {
+  await api.createStream(streamName, Math.ceil(job.readers / job.readersOfShard));
+  return api.listShards(streamName);
+}
+
+async function subscribeIdle(api: Api, job: IdleJob): Promise<End[]> {
+  const ends: End[] = [];
+  const shards = await createIdleShards(api, job);
+  const arns = await registerConsumers(api, job.readersOfShard);
+  for (const shard of shards) {
+    const subscribers = arns.map((consumerArn) => new Subscriber(api, { consumerArn, shard }, () => undefined));
+    await Promise.all(subscribers.map(({ ready }) => ready));
+    ends.push(() => subscribers.forEach((each) => each.close()));
+  }
+  return ends;
+}
+
+async function pollIdle(api: Api, job: IdleJob, state: { readonly isStopped: boolean }): Promise<End[]> {
+  const shards = job.how === 'calls' ? [] : await createIdleShards(api, job);
+  return Array.from({ length: job.readers }, (_, index) => {
+    const polling = poll(api, shards[index % shards.length], (index * 1000) / job.readers, state);
+    return () => polling;
+  });
+}
+
 /** A call a second. */
-async function poll(api: Api, shard: string, delayMs: number, state: { readonly isStopped: boolean }): Promise<void> {
+async function poll(
+  api: Api,
+  shard: string | undefined,
+  delayMs: number,
+  state: { readonly isStopped: boolean },
+): Promise<void> {
   await sleep(delayMs);
   const connection = await Connection.open(api.address);
-  let iterator = await api.iterator(streamName, shard, { ShardIteratorType: 'LATEST' });
+  let iterator = shard && (await api.iterator(streamName, shard, { ShardIteratorType: 'LATEST' }));
   while (!state.isStopped) {
     const startedMs = performance.now();
-    const { body } = await connection.send(api.signer.request('GetRecords', { ShardIterator: iterator }));
-    iterator = (JSON.parse(body.toString()) as { NextShardIterator: string }).NextShardIterator;
+    const input = { ShardIterator: iterator ?? 'of no shard'.repeat(16) };
+    const { body } = await connection.send(api.signer.request('GetRecords', input));
+    iterator &&= (JSON.parse(body.toString()) as { NextShardIterator: string }).NextShardIterator;
     await sleep(Math.max(0, 1000 - (performance.now() - startedMs)));
   }
   connection.close();

@@ -70,7 +70,8 @@ export interface FanOutJob extends JobBase {
 /** Readers with nothing to read. */
 export interface IdleJob extends JobBase {
   readonly kind: 'idle';
-  readonly how: 'pollers' | 'subscriptions';
+  /** `calls` are those of pollers, to a server that knows no streams (a bare limit). */
+  readonly how: 'pollers' | 'subscriptions' | 'calls';
   readonly readers: number;
   readonly readersOfShard: number;
   readonly measureSeconds: number;

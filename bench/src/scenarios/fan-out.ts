@@ -34,16 +34,16 @@ export const idle: Scenario = {
     (['pollers', 'subscriptions'] as const).map((how) => ({
       scenario: 'idle',
       variant: `${idleReaders} ${how}`,
-      targets: ['millrace'],
+      targets: how === 'pollers' ? ['millrace', 'receive'] : ['millrace'],
       metrics: [lower('serverCpuPercent', 'server CPU %', 2), ...usageMetrics.slice(1)],
-      run: async ({ options, load, start }) => {
+      run: async ({ target, options, load, start }) => {
         const { address, pid } = await start();
         const { measureSeconds } = options;
         return load.run({
           kind: 'idle',
           address,
           serverPid: pid,
-          how,
+          how: target.kind === 'limit' ? 'calls' : how,
           readers: idleReaders,
           readersOfShard: 20,
           measureSeconds,

@@ -108,7 +108,7 @@ export class StreamsService {
       log,
       clock,
       random,
-      tokens: new TokenSealer(domain.tokenKey as unknown as string, random),
+      tokens: new TokenSealer(domain.tokenKey as unknown as string),
       throttle: new Throttle(limits, clock),
       subscriptions: new Subscriptions(clock, subscriptions),
       lifecycleDelayMs,

@@ -15,8 +15,8 @@ export interface ShardIterator extends StreamScope {
 
 export function sealIterator(context: StreamsContext, stream: Stream, shard: number, offset: number): string {
   const { account, region, name, incarnation } = stream.record;
-  const content = [incarnation, shard, offset, context.clock.now(), account, region, name];
-  return context.tokens.seal('shard-iterator', content.join(' '));
+  const content = `${incarnation} ${shard} ${offset} ${context.clock.now()} ${account} ${region} ${name}`;
+  return context.tokens.seal('shard-iterator', content);
 }
 
 /** @throws InvalidArgumentException, ExpiredIteratorException */

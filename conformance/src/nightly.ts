@@ -12,11 +12,13 @@ import { straceSuite } from './durability/strace/suite.ts';
 import { Checks } from './harness/checks.ts';
 import { runCommand } from './harness/command.ts';
 import { repositoryFolder, workspaceFile } from './harness/folders.ts';
+import { openTarget } from './harness/target.ts';
 import { suites } from './suites.ts';
+import { kclSuiteAtFullSize } from './suites/kcl/suite.ts';
 
 const usage = `npm run nightly -- [STEP…] [--rounds N] [--seed N] [--durability MODE] [--seeds N] [--megabytes N]
 
-  STEP               kill, points, flips, crash-sim, sim, mutations, strace, ready, shards, churn, full, suites; without one all of them, in this order
+  STEP               kill, points, flips, crash-sim, sim, mutations, strace, ready, shards, churn, full, kcl, suites; without one all of them, in this order
   --rounds N         kill: how often the server is killed at a random moment (default 700)
   --seed N           kill, points, flips: the same again; without it a new seed, which is printed
   --durability MODE  kill: fsync or os only; without it fsync for all rounds and os for a tenth of them
@@ -48,6 +50,7 @@ const steps: Readonly<Record<string, (checks: Checks) => Promise<void>>> = {
   shards: shardsSuite,
   churn: (checks) => churnSuite({ seconds: 1200, streamBytes: 2e9 }, checks),
   full: fullSuite,
+  kcl,
   suites: (checks) => child(checks, 'conformance/src/main.ts', otherSuites()),
 };
 
@@ -90,6 +93,15 @@ async function kill(checks: Checks): Promise<void> {
   if (values.durability === 'os') await killRounds({ rounds, seed, durability: 'os' }, checks);
   else if (values.durability === undefined) {
     await killRounds({ rounds: Math.ceil(rounds / 10), seed, durability: 'os' }, checks);
+  }
+}
+
+async function kcl(checks: Checks): Promise<void> {
+  const target = await openTarget(undefined, 0);
+  try {
+    await kclSuiteAtFullSize(target, checks);
+  } finally {
+    await target.close();
   }
 }
 

@@ -18,6 +18,11 @@ export const suites: Readonly<Record<string, Suite>> = {
     summary: 'AWS SDK for Java 2: CBOR, the sync client and the async client on HTTP/2',
     load: async () => (await import('./suites/java.ts')).javaSuite,
   },
+  kcl: {
+    summary:
+      'Kinesis Client Library for Java 3 with DynamoDB Local: polling and fan-out, workers killed, shards split and merged (nightly: 4 workers, 10 minutes each)',
+    load: async () => (await import('./suites/kcl/suite.ts')).kclSuite,
+  },
   'errors-before-operation': {
     summary: 'answers to requests that reach no operation, byte for byte, on HTTP/1.1 and HTTP/2',
     load: async () => (await import('./suites/errors-before-operation/suite.ts')).errorsBeforeOperationSuite,

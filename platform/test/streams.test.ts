@@ -122,6 +122,21 @@ describe('streams', () => {
     }
   });
 
+  test('the Kinesis Client Library is told no StreamId, which would lead its SDK away from this endpoint', async () => {
+    const StreamName = await sdk.newStream();
+    const summaryFor = (userAgent: string): Promise<Record<string, unknown>> =>
+      rawCall(sdk.endpoint, 'DescribeStreamSummary', { StreamName }, { userAgent });
+    const answered = { StreamName, StreamStatus: 'ACTIVE' };
+    expect(await summaryFor('aws-sdk-java/2.41.21 io/async')).toMatchObject({
+      StreamDescriptionSummary: { ...answered, StreamId: expect.stringMatching(/^[a-z0-9]{20}-[a-z0-9]{3}$/) },
+    });
+    const library =
+      'aws-sdk-java/2.41.21 io/async amazon-kinesis-client-library-java/amazon-kinesis-client-library-java-3.5.1';
+    const { StreamDescriptionSummary } = await summaryFor(library);
+    expect(StreamDescriptionSummary).toMatchObject(answered);
+    expect(StreamDescriptionSummary).not.toHaveProperty('StreamId');
+  });
+
   test('accounts and regions are apart', async () => {
     const StreamName = await sdk.newStream();
     const other = sdk.connect('us-east-1', '111122223333');

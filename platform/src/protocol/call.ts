@@ -1,4 +1,5 @@
 import type { ServiceModel } from '../model/index.ts';
+import type { RequestHead } from './transport/request-head.ts';
 
 /** One call as its handler sees it: who asks, where, under which id. */
 export interface Call {
@@ -13,6 +14,8 @@ export interface Call {
   readonly accessKeyId: string;
   /** Also in the answer's `x-amzn-RequestId`. */
   readonly requestId: string;
+  /** Names the client's program, where it says; looked up when asked for. */
+  readonly userAgent: string | undefined;
   /** Fires when the caller has left before its answer. Made on first use: a handler that never waits pays nothing. */
   readonly signal: AbortSignal;
 }
@@ -30,7 +33,8 @@ export interface ServiceBinding {
 }
 
 /** Everything a {@link Call} is made of; `onGone` subscribes to the caller's leaving. */
-export interface CallFacts extends Omit<Call, 'signal'> {
+export interface CallFacts extends Omit<Call, 'signal' | 'userAgent'> {
+  readonly head: Pick<RequestHead, 'header'>;
   onGone(listener: () => void): void;
 }
 
@@ -53,6 +57,10 @@ export class ServedCall implements Call {
     this.accessKeyId = facts.accessKeyId;
     this.requestId = facts.requestId;
     this.#facts = facts;
+  }
+
+  get userAgent(): string | undefined {
+    return this.#facts.head.header('user-agent');
   }
 
   get signal(): AbortSignal {

@@ -13,6 +13,8 @@ export interface Caller {
   readonly region: string;
   /** Wire spelling, e.g. `PutRecord`. */
   readonly operation: string;
+  /** Names the client's program, where it says. */
+  readonly userAgent?: string | undefined;
 }
 
 /** What every operation has at hand. */

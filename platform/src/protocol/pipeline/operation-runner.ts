@@ -115,6 +115,7 @@ export class OperationRunner {
       region,
       accessKeyId,
       requestId,
+      head,
       onGone: (listener) => exchange.onGone(listener),
     });
     return { operation, handler, input, call };

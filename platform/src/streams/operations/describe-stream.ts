@@ -61,7 +61,7 @@ export async function describeStreamSummary(
   return {
     StreamDescriptionSummary: {
       ...describe(stream, nowMs),
-      StreamId: stream.record.streamId,
+      StreamId: takesStreamId(caller) ? stream.record.streamId : undefined,
       OpenShardCount: stream.status(nowMs) === 'CREATING' ? 0 : stream.routes.shards.length,
       ConsumerCount: consumersOf(stream, context.clock.now()).length,
       MaxRecordSizeInKiB: stream.record.maxRecordKiB,
@@ -69,6 +69,14 @@ export async function describeStreamSummary(
       RecordDistributionStrategy: 'USER_PARTITION_KEY',
     },
   };
+}
+
+/**
+ * The Kinesis Client Library for Java gives the id back in its next call, and the SDK below it then leaves the endpoint that was
+ * configured for one of AWS, made of that id: with an id its fan-out would never reach this server.
+ */
+function takesStreamId({ userAgent = '' }: Caller): boolean {
+  return !userAgent.includes('amazon-kinesis-client-library');
 }
 
 export async function describeLimits(

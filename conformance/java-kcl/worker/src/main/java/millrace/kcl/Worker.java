@@ -1,0 +1,66 @@
+package millrace.kcl;
+
+import java.net.URI;
+import software.amazon.awssdk.services.cloudwatch.CloudWatchAsyncClient;
+import software.amazon.awssdk.services.dynamodb.DynamoDbAsyncClient;
+import software.amazon.awssdk.services.kinesis.KinesisAsyncClient;
+import software.amazon.kinesis.common.ConfigsBuilder;
+import software.amazon.kinesis.common.InitialPositionInStream;
+import software.amazon.kinesis.common.InitialPositionInStreamExtended;
+import software.amazon.kinesis.common.KinesisClientUtil;
+import software.amazon.kinesis.coordinator.Scheduler;
+import software.amazon.kinesis.metrics.NullMetricsFactory;
+import software.amazon.kinesis.processor.SingleStreamTracker;
+import software.amazon.kinesis.retrieval.RetrievalConfig;
+import software.amazon.kinesis.retrieval.polling.PollingConfig;
+
+/**
+ * A worker of the Kinesis Client Library as its users write one; what it processes goes to standard output, see {@link Processor}. Only
+ * times are shorter than the library's own, so that a run of minutes sees workers die and shards move. It ends when its input does.
+ *
+ * <p>Arguments: stream, application, worker, polling or fan-out, endpoint of Kinesis, endpoint of DynamoDB.
+ */
+final class Worker {
+  private static final long FAILOVER_MILLIS = 4_000;
+
+  public static void main(String[] args) throws Exception {
+    String stream = args[0];
+    boolean isPolling = args[3].equals("polling");
+    KinesisAsyncClient kinesis =
+        KinesisClientUtil.createKinesisAsyncClient(
+            KinesisAsyncClient.builder().endpointOverride(URI.create(args[4])));
+    DynamoDbAsyncClient dynamo = DynamoDbAsyncClient.builder().endpointOverride(URI.create(args[5])).build();
+    // Never called, since there are no metrics; the library wants one all the same.
+    CloudWatchAsyncClient cloudWatch = CloudWatchAsyncClient.builder().endpointOverride(URI.create(args[5])).build();
+    InitialPositionInStreamExtended start =
+        InitialPositionInStreamExtended.newInitialPosition(InitialPositionInStream.TRIM_HORIZON);
+    ConfigsBuilder configs =
+        new ConfigsBuilder(
+            new SingleStreamTracker(stream, start), args[1], kinesis, dynamo, cloudWatch, args[2], Processor::new);
+    RetrievalConfig retrieval = configs.retrievalConfig();
+    if (isPolling) {
+      PollingConfig polling = new PollingConfig(stream, kinesis);
+      polling.idleTimeBetweenReadsInMillis(250);
+      retrieval.retrievalSpecificConfig(polling);
+    }
+    Scheduler scheduler =
+        new Scheduler(
+            configs.checkpointConfig(),
+            configs.coordinatorConfig().parentShardPollIntervalMillis(500),
+            configs
+                .leaseManagementConfig()
+                .failoverTimeMillis(FAILOVER_MILLIS)
+                .dynamoDbLockBasedLeaderLeaseDurationInMillis(3 * FAILOVER_MILLIS)
+                .dynamoDbLockBasedLeaderHeartbeatPeriodInMillis(FAILOVER_MILLIS / 2),
+            configs.lifecycleConfig(),
+            configs.metricsConfig().metricsFactory(new NullMetricsFactory()),
+            configs.processorConfig(),
+            retrieval);
+    Thread thread = new Thread(scheduler, "scheduler");
+    thread.setDaemon(true);
+    thread.start();
+    while (System.in.read() >= 0) {}
+    scheduler.startGracefulShutdown().get();
+    System.exit(0);
+  }
+}

@@ -10,6 +10,8 @@ import type { OpenSubscription, ShardEvent } from './subscriptions.ts';
 
 /** An event comes at least so often, with or without records. Source: API reference, SubscribeToShard. */
 const quietMsMax = 5000;
+/** Quiet events of all subscriptions are due at common times, so that a thousand of them do not wake the process a thousand times. */
+const quietGridMs = 250;
 /** Between looks at whether the rate has room again. */
 const paceMs = 20;
 
@@ -77,7 +79,8 @@ export class Subscription implements AsyncIterableIterator<SubscribeToShardEvent
     }
     this.#offset = event.nextOffset;
     this.#isFirst = false;
-    this.#quietUntilMs = this.#context.clock.monotonic() + quietMsMax;
+    const quietAtMs = this.#context.clock.monotonic() + quietMsMax;
+    this.#quietUntilMs = quietAtMs - (quietAtMs % quietGridMs);
     this.#context.throttle.spend('subscription-bytes', this.#facts.key, event.bytes);
     if (event.isLast) this.end();
     return { done: false, value: event.content };

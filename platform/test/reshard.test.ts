@@ -285,6 +285,21 @@ describe('closed shards', () => {
     expect(await ids({ Type: 'AT_LATEST' })).toEqual([id(2), id(3), id(4)]);
   });
 
+  test('and their children share no millisecond by the filter AT_TIMESTAMP, and leave none out', async () => {
+    const harness = await started(1);
+    const { clock, streams } = harness;
+    clock.advance(5);
+    const splitMs = clock.now();
+    await streams.splitShard({ StreamName, ShardToSplit: id(0), NewStartingHashKey: middle }, caller);
+    await streams.mergeShards({ StreamName, ShardToMerge: id(1), AdjacentShardToMerge: id(2) }, caller);
+    clock.advance(5);
+    const at = async (Timestamp: number): Promise<string[]> =>
+      (await shardsOf(harness, { Type: 'AT_TIMESTAMP', Timestamp })).map(({ ShardId }) => ShardId);
+    expect(await at(splitMs - 1)).toEqual([id(0)]);
+    expect(await at(splitMs)).toEqual([id(0)]);
+    expect(await at(splitMs + 1)).toEqual([id(3)]);
+  });
+
   test('are read from any iterator, the one behind their ending number too', async () => {
     const harness = await started(1);
     const { streams } = harness;

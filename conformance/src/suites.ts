@@ -23,6 +23,10 @@ export const suites: Readonly<Record<string, Suite>> = {
       'Kinesis Client Library for Java 3 with DynamoDB Local: polling and fan-out, workers killed, shards split and merged (nightly: 4 workers, 10 minutes each)',
     load: async () => (await import('./suites/kcl/suite.ts')).kclSuite,
   },
+  'kcl-demands': {
+    summary: 'what the KCL and the KPL need of a server, on the wire: shard sync, polling, fan-out, producing',
+    load: async () => (await import('./suites/kcl-demands/suite.ts')).kclDemandsSuite,
+  },
   'errors-before-operation': {
     summary: 'answers to requests that reach no operation, byte for byte, on HTTP/1.1 and HTTP/2',
     load: async () => (await import('./suites/errors-before-operation/suite.ts')).errorsBeforeOperationSuite,

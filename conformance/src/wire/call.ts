@@ -1,4 +1,4 @@
-import { Encoder } from 'cbor-x';
+import { Encoder, Tag } from 'cbor-x';
 import type { Transport } from '../harness/target.ts';
 import { openHttp1, type Channel, type RawAnswer, type RawRequest } from './channel.ts';
 import { signed } from './signer.ts';
@@ -12,7 +12,15 @@ export const contentTypes: Readonly<Record<Encoding, string>> = {
 
 export const targetPrefix = 'Kinesis_20131202';
 
-const cbor = new Encoder({ useRecords: false, mapsAsObjects: true, tagUint8Array: false, variableMapSize: true });
+const cborOptions = {
+  useRecords: false,
+  mapsAsObjects: true,
+  tagUint8Array: false,
+  variableMapSize: true,
+  // Its types lack this one. Times have milliseconds beyond 32 bits.
+  int64AsNumber: true,
+};
+const cbor = new Encoder(cborOptions);
 
 /** The answer to a call, its body decoded. */
 export interface Answer {
@@ -28,15 +36,18 @@ export interface Answer {
 /** Makes calls with bodies of any content, which no SDK would send. */
 export class Caller {
   readonly transport: Transport;
+  readonly encoding: Encoding;
   readonly #channel: Channel;
 
-  constructor(transport: Transport) {
+  /** @param encoding   of calls that name none */
+  constructor(transport: Transport, channel: Channel = openHttp1(transport), encoding: Encoding = 'json') {
     this.transport = transport;
-    this.#channel = openHttp1(transport);
+    this.encoding = encoding;
+    this.#channel = channel;
   }
 
   /** Members of type blob are given as bytes, in either encoding. */
-  async call(operation: string, input: object, encoding: Encoding = 'json'): Promise<Answer> {
+  async call(operation: string, input: object, encoding: Encoding = this.encoding): Promise<Answer> {
     const raw = await this.#channel.send(
       await signed(requestOf(operation, encode(input, encoding), encoding), this.transport),
     );
@@ -75,6 +86,11 @@ export function encode(input: unknown, encoding: Encoding): Uint8Array {
 
 export function decode(bytes: Uint8Array, encoding: Encoding): unknown {
   return encoding === 'cbor' ? cbor.decode(bytes) : JSON.parse(Buffer.from(bytes).toString('utf8'));
+}
+
+/** A point in time as requests have it: seconds in JSON, a tagged count of milliseconds in CBOR. */
+export function timestampOf(ms: number, encoding: Encoding): unknown {
+  return encoding === 'cbor' ? new Tag(BigInt(ms), 1) : ms / 1000;
 }
 
 /** JSON.stringify turns a Buffer into an object before the replacer sees it; so blobs are given as plain Uint8Array. */

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { Readable } from 'node:stream';
 import * as http from 'node:http';
 import * as https from 'node:https';
 import * as http2 from 'node:http2';
@@ -21,22 +22,39 @@ export interface RawAnswer {
   readonly body: Buffer;
 }
 
+/** An answer whose body comes as it comes. */
+export interface OpenAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** To be destroyed by who does not read it to its end: on HTTP/2 the stream is reset, on HTTP/1.1 the connection is gone. */
+  readonly body: Readable;
+}
+
+export type Protocol = 'HTTP/1.1' | 'HTTP/2';
+
 /** A connection, or several, to send raw requests through. */
 export interface Channel {
-  readonly protocol: 'HTTP/1.1' | 'HTTP/2';
+  readonly protocol: Protocol;
   send(request: RawRequest): Promise<RawAnswer>;
+  open(request: RawRequest): Promise<OpenAnswer>;
   close(): void;
+  /** Breaks off, as a process that dies. */
+  drop(): void;
 }
 
 const answerMsMax = 60_000;
+/** Windows of answers that fit into that of a connection. */
+const windowsMax = 64;
 
 export function openHttp1(transport: Transport): Channel {
   const client = transport.name === 'https' ? https : http;
   const agent = new client.Agent({ keepAlive: true, maxSockets: 8 });
-  return {
+  const close = (): void => agent.destroy();
+  return whole({
     protocol: 'HTTP/1.1',
-    close: () => agent.destroy(),
-    async send({ method, path, headers, body }) {
+    close,
+    drop: close,
+    async open({ method, path, headers, body }) {
       const length = body.length > 0 || method === 'POST' ? { 'content-length': String(body.length) } : {};
       const options = {
         agent,
@@ -49,16 +67,22 @@ export function openHttp1(transport: Transport): Channel {
       request.on('timeout', () => request.destroy(new Error(`no answer within ${answerMsMax} ms`)));
       request.end(body);
       const [answer] = (await once(request, 'response')) as [http.IncomingMessage];
-      return { status: answer.statusCode as number, headers: plain(answer.headers), body: await bytesOf(answer) };
+      return { status: answer.statusCode as number, headers: plain(answer.headers), body: answer };
     },
-  };
+  });
 }
 
-/** @param options.isNegotiated   false: TLS without ALPN, HTTP/2 taken for granted, as the Netty client of the Java SDK does */
-export function openHttp2(
-  transport: Transport,
-  options: { readonly isNegotiated: boolean } = { isNegotiated: true },
-): Channel {
+export interface Http2Options {
+  /** False: TLS without ALPN, HTTP/2 taken for granted, as the Netty client of the Java SDK does. */
+  readonly isNegotiated: boolean;
+  /** What the server may send of an answer before it is read; of all answers together, many times that. */
+  readonly windowBytes?: number;
+  /** Called with each connection that is made. */
+  readonly onSession?: (session: http2.ClientHttp2Session) => void;
+}
+
+export function openHttp2(transport: Transport, options: Http2Options = { isNegotiated: true }): Channel {
+  const { windowBytes } = options;
   let session: http2.ClientHttp2Session | undefined;
   // Said here, since Node leaves out the brackets of an IPv6 address.
   const authority = new URL(transport.endpoint).host;
@@ -67,16 +91,21 @@ export function openHttp2(
       session = http2.connect(transport.endpoint, {
         ...trustOf(transport),
         ...(options.isNegotiated ? {} : { createConnection: () => connectWithoutAlpn(transport) }),
+        ...(windowBytes === undefined ? {} : { settings: { initialWindowSize: windowBytes } }),
       });
+      const opened = session;
+      if (windowBytes !== undefined) opened.once('connect', () => opened.setLocalWindowSize(windowBytes * windowsMax));
+      options.onSession?.(opened);
       // Every request has its own error; without a listener this one would end the process.
       session.on('error', () => {});
     }
     return session;
   };
-  return {
+  return whole({
     protocol: 'HTTP/2',
     close: () => session?.close(),
-    async send({ method, path, headers, body }) {
+    drop: () => session?.destroy(),
+    async open({ method, path, headers, body }) {
       const endStream = body.length === 0;
       const stream = sessionOf().request(
         { ...headers, ':method': method, ':path': path, ':authority': authority },
@@ -85,7 +114,17 @@ export function openHttp2(
       stream.setTimeout(answerMsMax, () => stream.destroy(new Error(`no answer within ${answerMsMax} ms`)));
       if (!endStream) stream.end(body);
       const [answer] = (await once(stream, 'response')) as [http2.IncomingHttpHeaders];
-      return { status: Number(answer[':status']), headers: plain(answer), body: await bytesOf(stream) };
+      return { status: Number(answer[':status']), headers: plain(answer), body: stream };
+    },
+  });
+}
+
+function whole(channel: Omit<Channel, 'send'>): Channel {
+  return {
+    ...channel,
+    async send(request) {
+      const { body, ...head } = await channel.open(request);
+      return { ...head, body: await bytesOf(body) };
     },
   };
 }

@@ -92,8 +92,8 @@ function checkIncarnation(createdMs: number | undefined, stream: Stream): void {
 /** Source: API reference, ShardFilter. A closed shard is listed until all its records are past retention. */
 function shardFilter(filter: ShardFilter | undefined, stream: Stream, nowMs: number): (shard: Shard) => boolean {
   const horizonMs = stream.horizonMs(nowMs);
-  // A child starts behind the millisecond of its reshard, in which its parents may have taken records: so the shards of any one moment cover
-  // each hash key once, which the KCL insists on.
+  // Assumed: a child starts behind the millisecond of its reshard, in which its parents may have taken records. So the shards of any one moment
+  // cover each hash key once, which the KCL insists on.
   const startMs = ({ openedMs }: Shard): number => (openedMs === undefined ? stream.record.createdMs : openedMs + 1);
   const endMs = (shard: Shard): number => shard.closed?.timeMs ?? Infinity;
   const isKept = (shard: Shard): boolean => !stream.isExpired(shard, nowMs);

@@ -28,6 +28,8 @@ export interface OpenAnswer {
   readonly headers: Readonly<Record<string, string>>;
   /** To be destroyed by who does not read it to its end: on HTTP/2 the stream is reset, on HTTP/1.1 the connection is gone. */
   readonly body: Readable;
+  /** When the body has ended: whether the server ended it, and nothing cut it off. */
+  readonly isWhole: () => boolean;
 }
 
 export type Protocol = 'HTTP/1.1' | 'HTTP/2';
@@ -67,7 +69,8 @@ export function openHttp1(transport: Transport): Channel {
       request.on('timeout', () => request.destroy(new Error(`no answer within ${answerMsMax} ms`)));
       request.end(body);
       const [answer] = (await once(request, 'response')) as [http.IncomingMessage];
-      return { status: answer.statusCode as number, headers: plain(answer.headers), body: answer };
+      const isWhole = (): boolean => answer.complete;
+      return { status: answer.statusCode as number, headers: plain(answer.headers), body: answer, isWhole };
     },
   });
 }
@@ -114,7 +117,8 @@ export function openHttp2(transport: Transport, options: Http2Options = { isNego
       stream.setTimeout(answerMsMax, () => stream.destroy(new Error(`no answer within ${answerMsMax} ms`)));
       if (!endStream) stream.end(body);
       const [answer] = (await once(stream, 'response')) as [http2.IncomingHttpHeaders];
-      return { status: Number(answer[':status']), headers: plain(answer), body: stream };
+      const isWhole = (): boolean => (stream.rstCode ?? 0) === 0;
+      return { status: Number(answer[':status']), headers: plain(answer), body: stream, isWhole };
     },
   });
 }
@@ -123,8 +127,8 @@ function whole(channel: Omit<Channel, 'send'>): Channel {
   return {
     ...channel,
     async send(request) {
-      const { body, ...head } = await channel.open(request);
-      return { ...head, body: await bytesOf(body) };
+      const { status, headers, body } = await channel.open(request);
+      return { status, headers, body: await bytesOf(body) };
     },
   };
 }

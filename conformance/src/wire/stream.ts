@@ -8,7 +8,7 @@ export interface TestStream {
   readonly account: string;
 }
 
-/** Makes a stream, waits until it is ACTIVE, and removes it after `use`. */
+/** Makes a stream, waits until it is ACTIVE, and removes it with its consumers after `use`. */
 export async function withStream(
   caller: Caller,
   input: { readonly ShardCount: number; readonly MaxRecordSizeInKiB?: number },
@@ -19,7 +19,7 @@ export async function withStream(
   try {
     await use(await activeStream(caller, name));
   } finally {
-    await caller.mustCall('DeleteStream', { StreamName: name });
+    await caller.mustCall('DeleteStream', { StreamName: name, EnforceConsumerDeletion: true });
   }
 }
 

@@ -39,6 +39,7 @@ const windowBytes = 512 * 1024;
 export class Client extends Caller {
   readonly #channel: Channel;
   readonly #sessions: ClientHttp2Session[];
+  readonly #subscriptions: Subscription[] = [];
 
   constructor({ transport, protocol, encoding }: Way) {
     const sessions: ClientHttp2Session[] = [];
@@ -63,7 +64,10 @@ export class Client extends Caller {
   async trySubscribe(input: object): Promise<Subscription | Refusal> {
     const request = requestOf('SubscribeToShard', encode(input, 'json'), 'json');
     const answer = await this.#channel.open(await signed(request, this.transport));
-    return answer.status === 200 ? new Subscription(answer) : refusalOf(answer);
+    if (answer.status !== 200) return refusalOf(answer);
+    const subscription = new Subscription(answer);
+    this.#subscriptions.push(subscription);
+    return subscription;
   }
 
   async subscribe(ConsumerARN: string, ShardId: string, StartingPosition: StartingPosition): Promise<Subscription> {
@@ -78,6 +82,11 @@ export class Client extends Caller {
     if (!(result instanceof Subscription)) return result;
     result.cancel();
     throw new Error('SubscribeToShard was granted');
+  }
+
+  /** All of them: on HTTP/1.1 each keeps a connection from others, also one that a failed check has left. */
+  cancelSubscriptions(): void {
+    for (const each of this.#subscriptions.splice(0)) each.cancel();
   }
 
   /** The process dies. */

@@ -168,7 +168,6 @@ async function aggregated(client: Client, stream: StreamNames): Promise<void> {
     const subscription = await client.subscribe(ConsumerARN, ShardId, position);
     const [pushed] = (await subscription.take(1)).records;
     subscription.cancel();
-    await client.mustCall('DeregisterStreamConsumer', { ConsumerARN });
     assert.ok(pushed !== undefined && bytesOf(pushed).equals(Data), `SubscribeToShard to ${ShardId}`);
   }
 }

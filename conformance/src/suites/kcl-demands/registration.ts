@@ -29,7 +29,6 @@ async function everyWorker(client: Client, StreamName: string): Promise<void> {
   const byName = await descriptionOf(client, { StreamARN, ConsumerName });
   assert.equal(byName.ConsumerARN, ConsumerARN);
   await activeConsumer(client, ConsumerARN);
-  await client.mustCall('DeregisterStreamConsumer', { ConsumerARN });
 }
 
 export async function arnOf(client: Client, StreamName: string): Promise<string> {

@@ -26,7 +26,6 @@ const emptyEventsMax = 3;
 /** A subscription under way; every event is held against what the KCL accepts. */
 export class Subscription {
   readonly headers: Readonly<Record<string, string>>;
-  /** Chunks the body has come in. */
   readonly #answer: OpenAnswer;
   readonly #chunks: AsyncIterator<Buffer>;
   readonly #reader = new FrameReader();
@@ -47,6 +46,7 @@ export class Subscription {
       const { done, value } = await within(this.#chunks.next());
       if (done === true) {
         assert.equal(this.#reader.restBytes, 0, 'bytes of a message that never came whole');
+        assert.ok(this.#answer.isWhole(), 'the server ended the stream of events');
         return undefined;
       }
       this.#frames.push(...this.#reader.push(value));

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Checks } from '../../harness/checks.ts';
-import { withClient, type Client, type Way } from './client.ts';
+import { withClient, type Client, type StartingPosition, type Way } from './client.ts';
 import { withServerAndClient } from './own-servers.ts';
 import { arnOf, registered } from './registration.ts';
-import { bytesOf, textsOf } from './shapes.ts';
+import { textsOf } from './shapes.ts';
 import { putAll, reshard, shardId, splitOf, textsFrom } from './streams.ts';
 
 const StreamName = 'turns';
@@ -65,32 +65,35 @@ async function dropped({ client, way, ConsumerARN }: Subject): Promise<void> {
   next.cancel();
 }
 
-/** As FanOutRecordsPublisher: at the end of the stream, not of the shard, it subscribes again from where the last event said. */
 async function lives({ client, ConsumerARN }: Subject): Promise<void> {
-  const producing = (async () => {
-    const texts: string[] = [];
-    for (const startMs = Date.now(); Date.now() < startMs + 3 * lifeMs;) {
-      texts.push(`life ${texts.length}`);
-      await putAll(client, StreamName, texts.slice(-1));
-      await sleep(5);
-    }
-    await reshard(client, StreamName, splitOf(0));
-    return texts;
-  })();
-  const read: string[] = [];
-  let next: string | undefined;
-  let count = 0;
-  for (let isOver = false; !isOver; count++) {
-    const position = next === undefined ? { Type: 'LATEST' } : { Type: 'AFTER_SEQUENCE_NUMBER', SequenceNumber: next };
-    const subscription = await client.subscribe(ConsumerARN, ShardId, position);
-    for (let event; (event = await subscription.event()) !== undefined;) {
-      read.push(...event.Records.map((record) => bytesOf(record).toString()));
-      next = event.ContinuationSequenceNumber;
-      isOver = next === undefined;
-    }
-  }
-  const put = await producing;
+  const [put, { read, count }] = await Promise.all([produceAndSplit(client), follow(client, ConsumerARN)]);
   // The first of them may have come before the subscription.
   assert.deepEqual(read, put.slice(-read.length));
   assert.ok(read.length > put.length - 20 && count >= 3, `${read.length} of ${put.length} in ${count} lives`);
+}
+
+/** Puts for three lives of a subscription, and some. */
+async function produceAndSplit(client: Client): Promise<string[]> {
+  const texts: string[] = [];
+  for (const startMs = Date.now(); Date.now() < startMs + 3 * lifeMs;) {
+    texts.push(`life ${texts.length}`);
+    await putAll(client, StreamName, texts.slice(-1));
+    await sleep(5);
+  }
+  await reshard(client, StreamName, splitOf(0));
+  return texts;
+}
+
+/** As FanOutRecordsPublisher: at the end of the stream, not of the shard, it subscribes again from where the last event said. */
+async function follow(client: Client, ConsumerARN: string): Promise<{ read: string[]; count: number }> {
+  const read: string[] = [];
+  let position: StartingPosition = { Type: 'LATEST' };
+  for (let count = 1; ; count++) {
+    const subscription = await client.subscribe(ConsumerARN, ShardId, position);
+    for (let event; (event = await subscription.event()) !== undefined;) {
+      read.push(...textsOf(event.Records));
+      if (event.ContinuationSequenceNumber === undefined) return { read, count };
+      position = { Type: 'AFTER_SEQUENCE_NUMBER', SequenceNumber: event.ContinuationSequenceNumber };
+    }
+  }
 }

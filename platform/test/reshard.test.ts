@@ -300,6 +300,18 @@ describe('closed shards', () => {
     expect(await at(splitMs + 1)).toEqual([id(3)]);
   });
 
+  test('AT_TIMESTAMP of a time before the stream or its oldest record lists the shards that hold the oldest', async () => {
+    const harness = await started(1);
+    const { clock, streams } = harness;
+    const at = async (Timestamp: number): Promise<string[]> =>
+      (await shardsOf(harness, { Type: 'AT_TIMESTAMP', Timestamp })).map(({ ShardId }) => ShardId);
+    expect(await at(clock.now() - 60_000)).toEqual([id(0)]);
+    await streams.splitShard({ StreamName, ShardToSplit: id(0), NewStartingHashKey: middle }, caller);
+    const splitMs = clock.now();
+    clock.advance(25 * 3_600_000);
+    expect(await at(splitMs)).toEqual([id(1), id(2)]);
+  });
+
   test('are read from any iterator, the one behind their ending number too', async () => {
     const harness = await started(1);
     const { streams } = harness;

@@ -33,7 +33,7 @@ export async function kclSuite(target: Target, checks: Checks): Promise<void> {
 
 /** At full size, one kind after the other. */
 export async function kclSuiteAtFullSize(target: Target, checks: Checks): Promise<void> {
-  const size = { workers: 4, shards: 8, seconds: 600, reshardEverySeconds: 12, killEverySeconds: 45 };
+  const size = { workers: 4, shards: 8, seconds: 600, reshardEverySeconds: 12, killEverySeconds: 60 };
   await runKcl(target, checks, [
     { ...size, retrievals: ['polling'] },
     { ...size, retrievals: ['fan-out'] },

@@ -92,6 +92,7 @@ function checkIncarnation(createdMs: number | undefined, stream: Stream): void {
 /** Source: API reference, ShardFilter. A closed shard is listed until all its records are past retention. */
 function shardFilter(filter: ShardFilter | undefined, stream: Stream, nowMs: number): (shard: Shard) => boolean {
   const horizonMs = stream.horizonMs(nowMs);
+  const oldestMs = Math.max(horizonMs, stream.record.createdMs);
   // Assumed: a child starts behind the millisecond of its reshard, in which its parents may have taken records. So the shards of any one moment
   // cover each hash key once, which the KCL insists on.
   const startMs = ({ openedMs }: Shard): number => (openedMs === undefined ? stream.record.createdMs : openedMs + 1);
@@ -106,13 +107,14 @@ function shardFilter(filter: ShardFilter | undefined, stream: Stream, nowMs: num
       return (shard) => isKept(shard) && shard.number > after;
     }
     case 'AT_TRIM_HORIZON':
-      return (shard) => isKept(shard) && startMs(shard) <= Math.max(horizonMs, stream.record.createdMs);
+      return (shard) => isKept(shard) && startMs(shard) <= oldestMs;
     case 'FROM_TRIM_HORIZON':
       return isKept;
     case 'AT_LATEST':
       return (shard) => shard.closed === undefined;
     case 'AT_TIMESTAMP': {
-      const timeMs = timestampOf(filter);
+      // Assumed: an earlier time is that of the oldest record, as it is for an iterator. The KCL fails on a list that is empty or has holes.
+      const timeMs = Math.max(timestampOf(filter), oldestMs);
       return (shard) => isKept(shard) && startMs(shard) <= timeMs && endMs(shard) >= timeMs;
     }
     case 'FROM_TIMESTAMP': {

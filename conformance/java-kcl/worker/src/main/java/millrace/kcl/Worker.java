@@ -9,6 +9,7 @@ import software.amazon.kinesis.common.InitialPositionInStream;
 import software.amazon.kinesis.common.InitialPositionInStreamExtended;
 import software.amazon.kinesis.common.KinesisClientUtil;
 import software.amazon.kinesis.coordinator.Scheduler;
+import software.amazon.kinesis.leases.LeaseManagementConfig;
 import software.amazon.kinesis.metrics.NullMetricsFactory;
 import software.amazon.kinesis.processor.SingleStreamTracker;
 import software.amazon.kinesis.retrieval.RetrievalConfig;
@@ -43,15 +44,19 @@ final class Worker {
       polling.idleTimeBetweenReadsInMillis(250);
       retrieval.retrievalSpecificConfig(polling);
     }
+    LeaseManagementConfig leases =
+        configs
+            .leaseManagementConfig()
+            .failoverTimeMillis(FAILOVER_MILLIS)
+            .dynamoDbLockBasedLeaderLeaseDurationInMillis(3 * FAILOVER_MILLIS)
+            .dynamoDbLockBasedLeaderHeartbeatPeriodInMillis(FAILOVER_MILLIS / 2);
+    // Shards are assigned to a worker that has died until it has missed two reports.
+    leases.workerUtilizationAwareAssignmentConfig().workerMetricsReporterFreqInMillis(FAILOVER_MILLIS / 2);
     Scheduler scheduler =
         new Scheduler(
             configs.checkpointConfig(),
             configs.coordinatorConfig().parentShardPollIntervalMillis(500),
-            configs
-                .leaseManagementConfig()
-                .failoverTimeMillis(FAILOVER_MILLIS)
-                .dynamoDbLockBasedLeaderLeaseDurationInMillis(3 * FAILOVER_MILLIS)
-                .dynamoDbLockBasedLeaderHeartbeatPeriodInMillis(FAILOVER_MILLIS / 2),
+            leases,
             configs.lifecycleConfig(),
             configs.metricsConfig().metricsFactory(new NullMetricsFactory()),
             configs.processorConfig(),

@@ -132,4 +132,6 @@ async function child(checks: Checks, program: string, args: readonly string[]): 
     checks.record(`${program} runs to its end`, `exit code ${code}`);
 }
 
+// An exit of its own, so that what was started is ended.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 await main();

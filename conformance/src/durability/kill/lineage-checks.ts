@@ -58,7 +58,10 @@ function describe({ number, parents, start, end, isClosed }: FakeShard): object 
     ShardId: id(number),
     ...(parents.length > 0 && { ParentShardId: id(parents[0] as number) }),
     HashKeyRange: { StartingHashKey: String(start), EndingHashKey: String(end) },
-    SequenceNumberRange: { StartingSequenceNumber: '1', ...(isClosed && { EndingSequenceNumber: '9' }) },
+    SequenceNumberRange: {
+      StartingSequenceNumber: parents.length === 0 ? '1' : '10',
+      ...(isClosed && { EndingSequenceNumber: '9' }),
+    },
   };
 }
 

@@ -7,6 +7,7 @@ import { fullSuite } from './durability/full/suite.ts';
 import { killRounds } from './durability/kill/suite.ts';
 import { pointsSuite } from './durability/points/suite.ts';
 import { readySuite } from './durability/ready/suite.ts';
+import { reshardsSuite } from './durability/reshards/suite.ts';
 import { shardsSuite } from './durability/shards/suite.ts';
 import { straceSuite } from './durability/strace/suite.ts';
 import { Checks } from './harness/checks.ts';
@@ -16,13 +17,14 @@ import { openTarget } from './harness/target.ts';
 import { suites } from './suites.ts';
 import { kclSuiteAtFullSize } from './suites/kcl/suite.ts';
 
-const usage = `npm run nightly -- [STEP…] [--rounds N] [--seed N] [--durability MODE] [--seeds N] [--megabytes N]
+const usage = `npm run nightly -- [STEP…] [--rounds N] [--seed N] [--durability MODE] [--seeds N] [--steps N] [--megabytes N]
 
-  STEP               kill, points, flips, crash-sim, sim, mutations, strace, ready, shards, churn, full, kcl, suites; without one all of them, in this order
+  STEP               kill, points, reshards, flips, crash-sim, sim, mutations, strace, ready, shards, churn, full, kcl, suites; without one all of them, in this order
   --rounds N         kill: how often the server is killed at a random moment (default 700)
-  --seed N           kill, points, flips: the same again; without it a new seed, which is printed
+  --seed N           kill, points, reshards, flips: the same again; without it a new seed, which is printed
   --durability MODE  kill: fsync or os only; without it fsync for all rounds and os for a tenth of them
   --seeds N          crash-sim: histories on the simulated disk, for each durability; sim: histories from the handlers down (default 2000)
+  --steps N          reshards: how often the stream is resharded (default 1000)
   --megabytes N      ready: how much is stored (default 2048)
 `;
 
@@ -33,6 +35,7 @@ const { values, positionals } = parseArgs({
     seed: { type: 'string' },
     durability: { type: 'string' },
     seeds: { type: 'string', default: '2000' },
+    steps: { type: 'string', default: '1000' },
     megabytes: { type: 'string', default: '2048' },
     help: { type: 'boolean', short: 'h', default: false },
   },
@@ -41,6 +44,7 @@ const { values, positionals } = parseArgs({
 const steps: Readonly<Record<string, (checks: Checks) => Promise<void>>> = {
   kill,
   points: (checks) => pointsSuite({ repetitions: 3, isShort: false, seed: seedOf() }, checks),
+  reshards: (checks) => reshardsSuite({ steps: Number(values.steps), seed: seedOf() }, checks),
   flips: (checks) => flipsSuite({ megabytes: 1000, flips: 1000, seed: seedOf() }, checks),
   'crash-sim': (checks) => child(checks, 'testing/src/crash-sim.ts', ['--seeds', values.seeds]),
   sim: (checks) => child(checks, 'testing/src/simulation/main.ts', ['--seeds', values.seeds]),
@@ -57,7 +61,7 @@ const steps: Readonly<Record<string, (checks: Checks) => Promise<void>>> = {
 /** Everything at full size; what takes too long for every change. */
 async function main(): Promise<void> {
   const unknown = positionals.find((name) => !Object.hasOwn(steps, name));
-  const counts = [values.rounds, values.seeds, values.megabytes, values.seed ?? '1'];
+  const counts = [values.rounds, values.seeds, values.steps, values.megabytes, values.seed ?? '1'];
   const isWrong = unknown !== undefined || counts.some((text) => !/^[1-9]\d*$/.test(text));
   if (isWrong || values.help) {
     if (unknown !== undefined) process.stderr.write(`There is no step "${unknown}".\n`);

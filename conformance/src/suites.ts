@@ -65,6 +65,11 @@ export const suites: Readonly<Record<string, Suite>> = {
       'flipped bits in a data folder of 100 MB: each is found and named, nothing wrong is ever returned (nightly: 1 GB, 1,000 flips)',
     load: async () => (await import('./durability/suites.ts')).flipsSuite,
   },
+  reshards: {
+    summary:
+      'random reshards under load, polled and pushed readers that follow them, kill -9 in the midst: 60 steps (nightly: 1,000)',
+    load: async () => (await import('./durability/suites.ts')).reshardsSuite,
+  },
   shards: {
     summary: '10,000 shards in one process: memory at rest, syncs, files and checkpoints under load',
     load: async () => (await import('./durability/suites.ts')).shardsSuite,

@@ -6,12 +6,14 @@ import { checkTheChecker } from './kill/ledger-checks.ts';
 import { killRounds } from './kill/suite.ts';
 import { pointsSuite as points } from './points/suite.ts';
 import { readySuite as ready } from './ready/suite.ts';
+import { reshardsSuite as reshards } from './reshards/suite.ts';
 import { shardsSuite as shards } from './shards/suite.ts';
 import { straceSuite as strace } from './strace/suite.ts';
 
 const rounds = 20;
 const roundsOfOs = 4;
 const megabytes = 512;
+const reshardSteps = 60;
 
 /*
  * The durability suites at the size for every change; `nightly.ts` runs them at full size.
@@ -30,6 +32,10 @@ export async function pointsSuite(_: Target, checks: Checks): Promise<void> {
 
 export async function flipsSuite(_: Target, checks: Checks): Promise<void> {
   await flips({ megabytes: 100, flips: 50 }, checks);
+}
+
+export async function reshardsSuite(_: Target, checks: Checks): Promise<void> {
+  await reshards({ steps: reshardSteps }, checks);
 }
 
 export async function shardsSuite(_: Target, checks: Checks): Promise<void> {

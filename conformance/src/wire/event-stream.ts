@@ -1,61 +1,55 @@
 import { crc32 } from 'node:zlib';
 
-/** One message of an event stream. */
-export interface EventFrame {
-  /** Names with their colon. */
-  readonly headers: Readonly<Record<string, string>>;
-  readonly payload: Buffer;
-}
-
+/*
+ * application/vnd.amazon.eventstream, numbers big-endian: u32 length of all | u32 length of the headers | u32 CRC-32 of these eight bytes
+ * | headers | payload | u32 CRC-32 of all before. A header: u8 length of the name | name | u8 7 (text) | u16 length | value.
+ */
 const preludeBytes = 12;
 const checksumBytes = 4;
 const textType = 7;
 
-/**
- * Takes event-stream messages out of bytes that come in any pieces, and both checksums of each as given.
- *
- * Layout, big endian: total length 4, headers length 4, CRC-32 of these 8, headers, payload, CRC-32 of everything before 4.
- */
+/** One message of an event stream; names of headers with their colon. */
+export interface EventFrame {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly payload: Buffer;
+}
+
+/** Cuts a stream of bytes into frames. */
 export class FrameReader {
   #rest: Buffer = Buffer.alloc(0);
 
-  /** Bytes of a message that has not come whole. */
-  get restBytes(): number {
-    return this.#rest.length;
+  /** Frames that are whole with these bytes. @throws Error for what is no frame */
+  push(chunk: Buffer): EventFrame[] {
+    this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    const frames: EventFrame[] = [];
+    while (this.#rest.length >= preludeBytes) {
+      const length = this.#rest.readUInt32BE(0);
+      if (crc32(this.#rest.subarray(0, 8)) !== this.#rest.readUInt32BE(8)) throw new Error('a prelude fails its sum');
+      if (this.#rest.length < length) break;
+      frames.push(frameOf(this.#rest.subarray(0, length)));
+      this.#rest = this.#rest.subarray(length);
+    }
+    return frames;
   }
 
-  push(bytes: Buffer): EventFrame[] {
-    let rest = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes]);
-    const frames: EventFrame[] = [];
-    while (rest.length >= preludeBytes) {
-      const length = rest.readUInt32BE(0);
-      if (rest.length < length) break;
-      frames.push(frameOf(rest.subarray(0, length)));
-      rest = rest.subarray(length);
-    }
-    this.#rest = rest;
-    return frames;
+  /** Nothing of a next frame is there. */
+  get isAtBoundary(): boolean {
+    return this.#rest.length === 0;
   }
 }
 
 function frameOf(bytes: Buffer): EventFrame {
   const end = bytes.length - checksumBytes;
-  if (bytes.readUInt32BE(8) !== crc32(bytes.subarray(0, 8))) throw new Error('checksum of the lengths');
-  if (bytes.readUInt32BE(end) !== crc32(bytes.subarray(0, end))) throw new Error('checksum of the message');
-  const payloadAt = preludeBytes + bytes.readUInt32BE(4);
-  return { headers: headersOf(bytes.subarray(preludeBytes, payloadAt)), payload: bytes.subarray(payloadAt, end) };
-}
-
-/** Each: length of the name 1, name, type 1, length of the value 2, value. */
-function headersOf(bytes: Buffer): Record<string, string> {
+  if (crc32(bytes.subarray(0, end)) !== bytes.readUInt32BE(end)) throw new Error('a frame fails its sum');
+  const headersEnd = preludeBytes + bytes.readUInt32BE(4);
   const headers: Record<string, string> = {};
-  for (let at = 0; at < bytes.length;) {
+  for (let at = preludeBytes; at < headersEnd;) {
     const typeAt = at + 1 + bytes.readUInt8(at);
-    const name = bytes.toString('utf8', at + 1, typeAt);
-    if (bytes.readUInt8(typeAt) !== textType) throw new Error(`header ${name} is no text`);
+    if (bytes[typeAt] !== textType) throw new Error(`a header has the type ${bytes[typeAt]}`);
     const valueAt = typeAt + 3;
-    at = valueAt + bytes.readUInt16BE(typeAt + 1);
-    headers[name] = bytes.toString('utf8', valueAt, at);
+    const valueEnd = valueAt + bytes.readUInt16BE(typeAt + 1);
+    headers[bytes.toString('utf8', at + 1, typeAt)] = bytes.toString('utf8', valueAt, valueEnd);
+    at = valueEnd;
   }
-  return headers;
+  return { headers, payload: bytes.subarray(headersEnd, end) };
 }

@@ -6,7 +6,12 @@ import { systemRandom, type Random } from '../../platform/src/kernel/random.ts';
 import { openEmbeddedLog, type Durability, type LogEngine } from '../../platform/src/log/index.ts';
 import type { EmbeddedLimits } from '../../platform/src/log/limits.ts';
 import type { KinesisOperations } from '../../platform/src/model/index.ts';
-import { rateLimitProfile, StreamsService, type RateLimits } from '../../platform/src/streams/index.ts';
+import {
+  rateLimitProfile,
+  StreamsService,
+  type RateLimits,
+  type SubscriptionTimes,
+} from '../../platform/src/streams/index.ts';
 import { SimClock } from './sim-clock.ts';
 
 export const caller = { account: '123456789012', region: 'eu-central-1', operation: 'Test' } as const;
@@ -19,6 +24,7 @@ export interface StreamsHarnessOptions {
   readonly engine?: Partial<EmbeddedLimits>;
   readonly clock?: SimClock;
   readonly random?: Random;
+  readonly subscriptions?: SubscriptionTimes;
 }
 
 /** Data Streams without the wire: typed calls on a simulated clock. */
@@ -67,7 +73,7 @@ export async function startStreams(options: StreamsHarnessOptions = {}): Promise
     logger: silentLogger,
     limits: options.limits ?? rateLimitProfile('off'),
     lifecycleDelayMs: options.lifecycleDelayMs ?? 0,
-    subscriptions: { lifeMs: 300_000, takeoverMs: 5000 },
+    subscriptions: options.subscriptions ?? { lifeMs: 300_000, takeoverMs: 5000 },
   });
   const catalog = new Catalog(clock, [service.domain]);
   const log = await openEmbeddedLog({

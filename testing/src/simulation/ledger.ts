@@ -12,10 +12,25 @@ export interface Place {
 
 interface KnownRecord {
   readonly stream: string;
+  readonly key: string;
+  /** Counts calls and answers. */
+  readonly sentAt: number;
+  answeredAt: number;
   fate: Fate | 'under way';
   place: Place | undefined;
   /** Count of records that were known in each shard of the stream when this one was sent. */
   readonly behind: ReadonlyMap<string, number>;
+}
+
+/** A shard as it is listed. */
+export interface ListedShard {
+  readonly id: string;
+  /** See {@link shardKey}. */
+  readonly key: string;
+  readonly parents: readonly string[];
+  readonly isOpen: boolean;
+  readonly startHash: bigint;
+  readonly endHash: bigint;
 }
 
 interface KnownStream {
@@ -36,10 +51,13 @@ interface KnownTag {
 /** Knows from outside what clients were told, and says what does not agree with it. */
 export class Ledger {
   storedCount = 0;
+  #time = 0;
   readonly #records = new Map<string, KnownRecord>();
   /** By shard: data of the records that are known to be there, by offset. */
   readonly #shards = new Map<string, string[]>();
   readonly #streams = new Map<string, KnownStream>();
+  /** Shards that were split or merged, as far as that was answered or seen. */
+  readonly #closed = new Set<string>();
 
   constructor(names: readonly string[]) {
     for (const name of names) {
@@ -56,13 +74,14 @@ export class Ledger {
     return this.#stream(name).existence;
   }
 
-  putting(stream: string, data: string): void {
+  putting(stream: string, data: string, key: string): void {
     const behind = new Map(
       [...this.#shards]
         .filter(([shard]) => shard.startsWith(`${stream}/`))
         .map(([shard, list]) => [shard, list.length]),
     );
-    this.#records.set(data, { stream, fate: 'under way', place: undefined, behind });
+    const times = { sentAt: ++this.#time, answeredAt: Infinity };
+    this.#records.set(data, { stream, key, ...times, fate: 'under way', place: undefined, behind });
   }
 
   /** @param sequenceNumber   of the answer, when it was acknowledged */
@@ -70,9 +89,20 @@ export class Ledger {
     const record = this.#record(data);
     if (record.fate !== 'acknowledged') record.fate = fate;
     if (fate !== 'acknowledged') return;
+    record.answeredAt = ++this.#time;
     const place = parseSequenceNumber(sequenceNumber ?? '0');
     if (place === undefined) throw new Error(`${data} was answered with the sequence number ${sequenceNumber}`);
     this.#take(data, record, place);
+  }
+
+  /** When a record was sent, and its put acknowledged, if it was. */
+  timesOf(data: string): { readonly key: string; readonly sentAt: number; readonly answeredAt: number } {
+    return this.#record(data);
+  }
+
+  /** How many records are known to be in a shard. */
+  countOf(shard: string): number {
+    return this.#shards.get(shard)?.length ?? 0;
   }
 
   /** @param exists   it was refused because the stream exists */
@@ -110,6 +140,23 @@ export class Ledger {
       const values = new Set([...(known?.values ?? []), value]);
       stream.tags.set(key, { values, mustBeThere: known?.mustBeThere ?? false });
     }
+  }
+
+  /** A split or merge of these was acknowledged. */
+  closed(shards: readonly string[]): void {
+    for (const each of shards) this.#closed.add(each);
+  }
+
+  /** What a client finds when it lists all shards of a stream while nobody changes it. */
+  foundShards(name: string, shards: readonly ListedShard[]): void {
+    for (const { key, isOpen } of shards) {
+      if (isOpen && this.#closed.has(key)) throw new Error(`${key} was closed, and is open`);
+      if (!isOpen) this.#closed.add(key);
+    }
+    const open = shards.filter(({ isOpen }) => isOpen).sort((a, b) => (a.startHash < b.startHash ? -1 : 1));
+    const nextHashes = [...open.slice(1).map(({ startHash }) => startHash), 2n ** 128n];
+    const isWhole = open[0]?.startHash === 0n && open.every(({ endHash }, i) => endHash + 1n === nextHashes[i]);
+    if (!isWhole) throw new Error(`${name}: the open shards do not have each hash key once`);
   }
 
   /**
@@ -185,7 +232,7 @@ export class Ledger {
       if (record.fate === 'refused') throw new Error(`${name}: ${data} was refused and is there`);
       this.#take(data, record, place);
     }
-    const known = this.#shards.get(shard)?.length ?? 0;
+    const known = this.countOf(shard);
     if (isAll && records.length < known) {
       throw new Error(`${shard}: ${known} records are known and ${records.length} are there`);
     }

@@ -31,12 +31,12 @@ let passed = 0;
 let failed = 0;
 for (let seed = from; seed < from + count; seed++) {
   try {
-    const { history, calls, crashes, stored } = await simulate({ seed, steps });
+    const { history, calls, crashes, stored, followed } = await simulate({ seed, steps });
     passed++;
     if (values.history) process.stdout.write(`${history.lines.join('\n')}\n`);
     if (count === 1 || seed % 100 === 0) {
       process.stdout.write(
-        `seed ${seed}: ${calls} calls, ${crashes} crashes, ${stored} records stored, history ${history.digest}\n`,
+        `seed ${seed}: ${calls} calls, ${crashes} crashes, ${stored} records stored, ${followed} read by followers, history ${history.digest}\n`,
       );
     }
   } catch (error) {

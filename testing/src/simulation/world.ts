@@ -1,4 +1,3 @@
-import { diskErrorCode } from '../../../platform/src/kernel/disk.ts';
 import { type GetRecordsOutput, WireError } from '../../../platform/src/model/index.ts';
 import { parseSequenceNumber } from '../../../platform/src/streams/shard/sequence-number.ts';
 import { smallLimits } from '../crash-world.ts';
@@ -6,8 +5,12 @@ import { SeededRandom } from '../seeded-random.ts';
 import { SimClock, tick } from '../sim-clock.ts';
 import { SimDisk } from '../sim-disk.ts';
 import { caller, startStreams, type StreamsHarness } from '../streams-harness.ts';
+import { answerOf, fateOfCode, travel, type Answer, type Operation } from './answer.ts';
+import { Follower, type Look } from './follower.ts';
 import { History } from './history.ts';
-import { type Fate, Ledger, shardKey } from './ledger.ts';
+import { Ledger, shardKey, type ListedShard } from './ledger.ts';
+import { Polling } from './polling.ts';
+import { Subscribing, subscriptionTimes } from './subscribing.ts';
 
 export interface SimulationOptions {
   readonly seed: number;
@@ -21,6 +24,8 @@ export interface SimulationReport {
   readonly crashes: number;
   /** Records known to be stored. */
   readonly stored: number;
+  /** Records that readers were given who follow a stream's lineage. */
+  readonly followed: number;
 }
 
 /** What does not hold, and after how many steps it showed. */
@@ -38,26 +43,11 @@ export class SimulationError extends Error {
 const names = ['alpha', 'beta', 'gamma'] as const;
 type Name = (typeof names)[number];
 const callsMax = 12;
+/** Of one stream. */
+const followersMax = 3;
 const idleTicksMax = 5000;
 /** A log that has failed is restarted after so many steps. */
 const patienceSteps = 30;
-
-type Streams = StreamsHarness['streams'];
-type Operation = keyof Streams;
-
-interface Answer {
-  readonly fate: Fate;
-  /** Of an acknowledged call. */
-  readonly output?: unknown;
-  /** Error type of a refused call. */
-  readonly code?: string;
-}
-
-interface Reader {
-  readonly name: Name;
-  readonly shard: string;
-  iterator: string | undefined;
-}
 
 /**
  * Data Streams from the request handler down, on a simulated disk and clock, with a network that delays, and loses answers, between it
@@ -79,6 +69,7 @@ class World implements SimulationReport {
   readonly history = new History();
   calls = 0;
   crashes = 0;
+  followed = 0;
   step = 0;
   readonly #steps: number;
   readonly #random: SeededRandom;
@@ -88,7 +79,8 @@ class World implements SimulationReport {
   /** Names whose stream is being made or removed. */
   readonly #changing = new Set<Name>();
   readonly #underWay = new Set<Promise<void>>();
-  #readers: Reader[] = [];
+  #followers: Follower[] = [];
+  #nextFollower = 1;
   #disk: SimDisk;
   #clock = new SimClock();
   #server: StreamsHarness | undefined;
@@ -179,7 +171,7 @@ class World implements SimulationReport {
     const kind = random.below(100);
     if (kind < 40) return this.#putRecord(name, random);
     if (kind < 60) return this.#putRecords(name, random);
-    if (kind < 85) return this.#read(name, random);
+    if (kind < 85) return this.#follow(name, random);
     if (this.#changing.has(name)) return Promise.resolve();
     this.#changing.add(name);
     return this.#change(name, kind, random).finally(() => this.#changing.delete(name));
@@ -188,25 +180,27 @@ class World implements SimulationReport {
   #change(name: Name, kind: number, random: SeededRandom): Promise<void> {
     if (kind < 94 && this.#ledger.existenceOf(name) !== 'present') return this.#create(name, random);
     if (kind < 92) return this.#reshard(name, random);
-    return kind < 98 ? this.#tag(name, random) : this.#delete(name);
+    return kind < 98 ? this.#tag(name, random) : this.#delete(name, random);
   }
 
   /** Where records lie afterwards, readers find out by themselves. */
   async #reshard(name: Name, random: SeededRandom): Promise<void> {
     const { output } = await this.#ask('listShards', { StreamName: name });
-    const shards = (output as { Shards?: ListedShard[] } | undefined)?.Shards ?? [];
+    const shards = (output as { Shards?: WireShard[] } | undefined)?.Shards ?? [];
     const open = shards.filter(({ SequenceNumberRange: range }) => range.EndingSequenceNumber === undefined);
     if (open.length === 0) return;
-    const ids = open.map(({ ShardId }) => ShardId);
-    const { ShardId, HashKeyRange: range } = random.pick(open);
+    const shard = random.pick(open);
+    const { ShardId, HashKeyRange: range } = shard;
+    const other = random.pick(open);
     const middle = (BigInt(range.StartingHashKey) + BigInt(range.EndingHashKey)) / 2n;
     const count = Math.min(8, random.between(Math.ceil(open.length / 2), open.length * 2));
-    const [operation, input] = random.pick([
-      ['splitShard', { ShardToSplit: ShardId, NewStartingHashKey: String(middle) }],
-      ['mergeShards', { ShardToMerge: ShardId, AdjacentShardToMerge: random.pick(ids) }],
-      ['updateShardCount', { TargetShardCount: count, ScalingType: 'UNIFORM_SCALING' }],
+    const [operation, input, closed] = random.pick([
+      ['splitShard', { ShardToSplit: ShardId, NewStartingHashKey: String(middle) }, [shard]],
+      ['mergeShards', { ShardToMerge: ShardId, AdjacentShardToMerge: other.ShardId }, [shard, other]],
+      ['updateShardCount', { TargetShardCount: count, ScalingType: 'UNIFORM_SCALING' }, []],
     ] as const);
-    await this.#ask(operation, { StreamName: name, ...input });
+    const { fate } = await this.#ask(operation, { StreamName: name, ...input });
+    if (fate === 'acknowledged') this.#ledger.closed(closed.map((each) => keyOf(name, each)));
   }
 
   async #create(name: Name, random: SeededRandom): Promise<void> {
@@ -214,8 +208,12 @@ class World implements SimulationReport {
     this.#ledger.created(name, answer.fate, answer.code === 'ResourceInUseException');
   }
 
-  async #delete(name: Name): Promise<void> {
-    const answer = await this.#ask('deleteStream', { StreamName: name });
+  async #delete(name: Name, random: SeededRandom): Promise<void> {
+    const gone = this.#followers.filter(({ stream }) => stream === name);
+    this.#followers = this.#followers.filter((each) => !gone.includes(each));
+    for (const each of gone) each.drop();
+    const EnforceConsumerDeletion = random.chance(0.8);
+    const answer = await this.#ask('deleteStream', { StreamName: name, EnforceConsumerDeletion });
     this.#ledger.deleted(name, answer.fate, answer.code === 'ResourceNotFoundException');
   }
 
@@ -228,8 +226,9 @@ class World implements SimulationReport {
 
   #newRecord(name: Name, random: SeededRandom): { Data: Buffer; PartitionKey: string } {
     const data = `r${this.#nextData++}${'.'.repeat(random.pick([0, 10, 100, 400]))}`;
-    this.#ledger.putting(name, data);
-    return { Data: Buffer.from(data), PartitionKey: `p${random.below(20)}` };
+    const PartitionKey = `p${random.below(20)}`;
+    this.#ledger.putting(name, data, PartitionKey);
+    return { Data: Buffer.from(data), PartitionKey };
   }
 
   async #putRecord(name: Name, random: SeededRandom): Promise<void> {
@@ -249,52 +248,33 @@ class World implements SimulationReport {
     });
   }
 
-  /** Opens a reader, or lets one go on. */
-  async #read(name: Name, random: SeededRandom): Promise<void> {
-    const reader = this.#readers.find((each) => each.name === name && random.chance(0.5));
-    if (reader === undefined) return this.#openReader(name);
-    const { iterator } = reader;
-    if (iterator === undefined) return;
-    reader.iterator = undefined;
-    const { fate, output } = await this.#ask('getRecords', {
-      ShardIterator: iterator,
-      Limit: random.pick([1, 5, 100]),
+  /** Lets one of the readers of a stream go on, or a new one begin. */
+  #follow(name: Name, random: SeededRandom): Promise<void> {
+    // Who reads what is being deleted may get to see anything.
+    if (this.#changing.has(name) || this.#ledger.existenceOf(name) !== 'present') return Promise.resolve();
+    const followers = this.#followers.filter((each) => each.stream === name);
+    if (followers.length === followersMax) return random.pick(followers).step(random);
+    const follower = this.#newFollower(name, random.chance(0.5));
+    this.#followers.push(follower);
+    return follower.step(random);
+  }
+
+  #newFollower(name: Name, isPolling: boolean): Follower {
+    const subscribing = {
+      arnOf: (stream: string) => `arn:aws:kinesis:${caller.region}:${caller.account}:stream/${stream}`,
+      onProblem: (error: unknown) => (this.#problem ??= error),
+    };
+    return new Follower({
+      ledger: this.#ledger,
+      stream: name,
+      label: `${isPolling ? 'polling' : 'pushed'}-${this.#nextFollower++}`,
+      ask: (operation, input) => this.#ask(operation, input),
+      note: (line, records) => {
+        this.history.add(`${this.step} ${line}`);
+        this.followed += records;
+      },
+      wayOf: (parts) => (isPolling ? new Polling(parts) : new Subscribing(parts, subscribing)),
     });
-    if (fate === 'acknowledged') reader.iterator = this.#take(name, reader.shard, output, false).next;
-    else this.#readers = this.#readers.filter((each) => each !== reader);
-  }
-
-  async #openReader(name: Name): Promise<void> {
-    for (const shard of await this.#shardsOf(name)) {
-      const iterator = await this.#iterator(name, shard.id);
-      if (iterator !== undefined) this.#readers.push({ name, shard: shard.key, iterator });
-    }
-    this.#readers = this.#readers.slice(-9);
-  }
-
-  async #iterator(name: Name, ShardId: string): Promise<string | undefined> {
-    const input = { StreamName: name, ShardId, ShardIteratorType: 'TRIM_HORIZON' };
-    const { output } = await this.#ask('getShardIterator', input);
-    return (output as { ShardIterator?: string } | undefined)?.ShardIterator;
-  }
-
-  async #shardsOf(name: Name): Promise<Array<{ id: string; key: string; createdSecond: number }>> {
-    const { output } = await this.#ask('listShards', { StreamName: name });
-    const shards = (output as { Shards?: ListedShard[] } | undefined)?.Shards ?? [];
-    return shards.map(({ ShardId: id, SequenceNumberRange: { StartingSequenceNumber: start } }) => {
-      const { createdSecond, shard } = parseSequenceNumber(start) as { createdSecond: number; shard: number };
-      return { id, createdSecond, key: shardKey(name, createdSecond, shard) };
-    });
-  }
-
-  #take(name: Name, shard: string, output: unknown, isAll: boolean): { next: string | undefined } {
-    const { Records, NextShardIterator } = output as { Records: ReadRecord[]; NextShardIterator?: string };
-    const records = Records.map(({ Data, SequenceNumber: sequenceNumber }) => ({
-      data: Buffer.from(Data).toString(),
-      sequenceNumber,
-    }));
-    this.#ledger.read(name, records, isAll, shard);
-    return { next: NextShardIterator };
   }
 
   /** Sends a request and waits for its answer; the server may die meanwhile, and either way takes its time. */
@@ -329,7 +309,7 @@ class World implements SimulationReport {
     for (const die of this.#onDeath.splice(0)) die();
     await this.#quiet();
     this.#server = undefined;
-    this.#readers = [];
+    for (const each of this.#followers) each.hangUp();
     this.#disk = isKill ? this.#disk.kill() : this.#disk.powerCut();
     for (let tries = random.pick([0, 0, 0, 1, 2]); tries > 0; tries--) {
       this.#disk.stopAtStep = this.#disk.steps + random.between(1, random.pick([20, 200]));
@@ -351,6 +331,7 @@ class World implements SimulationReport {
       engine: this.#limits,
       clock: this.#clock,
       random: this.#random.fork(),
+      subscriptions: subscriptionTimes,
     });
     const disk = this.#disk;
     await this.#until(starting, () => disk.isStopped);
@@ -393,15 +374,16 @@ class World implements SimulationReport {
    */
   async #verify(isSettled = false): Promise<void> {
     this.#disk.heal(); // Who checks has to be able to read.
-    const verifying = this.#verifyAll(isSettled);
     const disk = this.#disk;
+    const look = { server: this.#server as StreamsHarness, isOver: () => disk.isStopped };
+    const verifying = this.#verifyAll(look, isSettled);
     await this.#until(verifying, () => disk.isStopped);
     // A disk that stops now ends the look; the next start takes another.
     void verifying.catch(() => undefined);
   }
 
-  async #verifyAll(isSettled: boolean): Promise<void> {
-    const { streams } = this.#server as StreamsHarness;
+  async #verifyAll(look: Look, isSettled: boolean): Promise<void> {
+    const { streams } = look.server;
     for (const name of names) {
       const { Shards: shards } = await streams
         .listShards({ StreamName: name }, caller)
@@ -411,72 +393,66 @@ class World implements SimulationReport {
         continue;
       }
       const { Tags: tags } = await streams.listTagsForStream({ StreamName: name }, caller);
-      const listed = shards as unknown as ListedShard[];
-      const first = parseSequenceNumber((listed[0] as ListedShard).SequenceNumberRange.StartingSequenceNumber);
+      const listed = shards as unknown as WireShard[];
+      const first = parseSequenceNumber((listed[0] as WireShard).SequenceNumberRange.StartingSequenceNumber);
       this.#ledger.found(
         name,
         first?.createdSecond,
         new Map(tags.map(({ Key, Value = '' }) => [Key, Value])),
         isSettled,
       );
-      for (const { ShardId, SequenceNumberRange: range } of listed) {
-        const { createdSecond, shard } = parseSequenceNumber(range.StartingSequenceNumber) as {
-          createdSecond: number;
-          shard: number;
-        };
-        await this.#verifyShard(name, ShardId, shardKey(name, createdSecond, shard));
-      }
+      for (const each of listed) await this.#verifyShard(name, each);
+      const facts = listed.map((each) => factsOf(name, each));
+      this.#ledger.foundShards(name, facts);
+      for (const each of this.#followers) if (each.stream === name) await each.verify(facts, look);
     }
     this.history.add(`${this.step} verified, ${this.stored} stored`);
   }
 
-  async #verifyShard(name: Name, ShardId: string, key: string): Promise<void> {
+  async #verifyShard(name: Name, shard: WireShard): Promise<void> {
     const { streams } = this.#server as StreamsHarness;
-    const input = { StreamName: name, ShardId, ShardIteratorType: 'TRIM_HORIZON' } as const;
+    const input = { StreamName: name, ShardId: shard.ShardId, ShardIteratorType: 'TRIM_HORIZON' } as const;
     let { ShardIterator: iterator } = await streams.getShardIterator(input, caller);
-    const all: ReadRecord[] = [];
+    const all: Array<{ data: string; sequenceNumber: string }> = [];
     for (let behind = 1; behind > 0 && iterator !== undefined;) {
       const page: GetRecordsOutput = await streams.getRecords({ ShardIterator: iterator }, caller);
-      all.push(...(page.Records as unknown as ReadRecord[]));
+      for (const { Data, SequenceNumber: sequenceNumber } of page.Records)
+        all.push({ data: Buffer.from(Data).toString(), sequenceNumber });
       iterator = page.NextShardIterator;
       behind = page.Records.length;
     }
-    this.#take(name, key, { Records: all }, true);
+    this.#ledger.read(name, all, true, keyOf(name, shard));
   }
 }
 
-interface ListedShard {
+interface WireShard {
   readonly ShardId: string;
+  readonly ParentShardId?: string;
+  readonly AdjacentParentShardId?: string;
   readonly HashKeyRange: { readonly StartingHashKey: string; readonly EndingHashKey: string };
   readonly SequenceNumberRange: { readonly StartingSequenceNumber: string; readonly EndingSequenceNumber?: string };
 }
 
-interface ReadRecord {
-  readonly Data: Uint8Array;
-  readonly SequenceNumber: string;
+function factsOf(name: Name, shard: WireShard): ListedShard {
+  return {
+    id: shard.ShardId,
+    key: keyOf(name, shard),
+    parents: [shard.ParentShardId, shard.AdjacentParentShardId].filter((each) => each !== undefined),
+    isOpen: shard.SequenceNumberRange.EndingSequenceNumber === undefined,
+    startHash: BigInt(shard.HashKeyRange.StartingHashKey),
+    endHash: BigInt(shard.HashKeyRange.EndingHashKey),
+  };
+}
+
+function keyOf(name: Name, { SequenceNumberRange: range }: WireShard): string {
+  const { createdSecond, shard } = parseSequenceNumber(range.StartingSequenceNumber) as {
+    createdSecond: number;
+    shard: number;
+  };
+  return shardKey(name, createdSecond, shard);
 }
 
 const isAbsence = (error: unknown): boolean => error instanceof WireError && error.code === 'ResourceNotFoundException';
-
-async function travel(random: SeededRandom): Promise<void> {
-  for (let ticks = random.pick([0, 0, 1, 2, 8]); ticks > 0; ticks--) await tick();
-}
-
-async function answerOf(call: () => Promise<unknown>): Promise<Answer> {
-  try {
-    return { fate: 'acknowledged', output: await call() };
-  } catch (error) {
-    // What the protocol layer makes of an error of the operating system.
-    if (diskErrorCode(error) !== undefined) return { fate: 'unknown', code: 'InternalFailure' };
-    if (!(error instanceof WireError)) throw error;
-    return { fate: fateOfCode(error.code), code: error.code };
-  }
-}
-
-/** A fault of the server says nothing of what became of the call. */
-function fateOfCode(code: string): Fate {
-  return code.startsWith('Internal') || code === 'ServiceUnavailable' ? 'unknown' : 'refused';
-}
 
 function textOf(value: unknown): string {
   return JSON.stringify(value, (_, each: unknown) =>

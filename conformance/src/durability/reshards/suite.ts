@@ -31,10 +31,7 @@ export async function reshardsSuite(options: ReshardOptions, checks: Checks): Pr
       isLast = counts.steps >= steps;
       const facts = await run.live(steps - counts.steps, random.fork());
       const sum = `${counts.steps} steps and ${oracle.counts.acknowledged} records so far`;
-      checks.record(
-        `life ${counts.kills + (isLast ? 1 : 0)} (${facts}; ${sum})`,
-        oracle.violations.join('; ') || undefined,
-      );
+      checks.record(`life ${counts.lives} (${facts}; ${sum})`, oracle.violations.join('; ') || undefined);
     }
   } finally {
     await run.close();
@@ -48,7 +45,7 @@ export async function reshardsSuite(options: ReshardOptions, checks: Checks): Pr
   const { acknowledged, appeared, vanished, read } = oracle.counts;
   checks.say(
     `${counts.steps} reshards of a stream that has had ${tree.size} shards; ${counts.kills} kills in the midst of one and ${counts.killedStarts} of a starting server; ` +
-      `${counts.unanswered} of the reshards had no answer, of which ${counts.applied} had happened; ${acknowledged} records acknowledged, ` +
+      `${counts.applied + counts.notApplied} of the reshards had no answer, of which ${counts.applied} had happened; ${acknowledged} records acknowledged, ` +
       `${appeared + vanished} without an answer, of which ${appeared} were stored; ${read} read`,
   );
   if (steps >= stepsForBothOutcomes) {

@@ -49,11 +49,6 @@ export class Application {
     return dead && `a worker has ended: ${dead.stderr.slice(-1500)}`;
   }
 
-  /** The newest of what its workers complain about. */
-  complaints(): string {
-    return this.#workers.map(({ stderr }) => stderr.slice(-600)).join('\n');
-  }
-
   async stop(): Promise<void> {
     await Promise.all(this.#workers.map((worker) => worker.kill()));
   }

@@ -1,16 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from '../../durability/connection.ts';
+import { Resharder } from '../../durability/resharder.ts';
+import { SeededRandom } from '../../durability/seeded-random.ts';
+import { isOpen, listShards } from '../../durability/shard-list.ts';
 
 const keys = Array.from({ length: 48 }, (_, i) => `key-${i}`);
 const batchEveryMs = 200;
-const openShardsMin = 4;
-const openShardsMax = 14;
-
-interface ShardFacts {
-  readonly ShardId: string;
-  readonly HashKeyRange: { readonly StartingHashKey: string; readonly EndingHashKey: string };
-  readonly SequenceNumberRange: { readonly EndingSequenceNumber?: string };
-}
+const openMin = 4;
+const openMax = 14;
 
 /** A stream that records are put into, each key's numbered from 0, and that is resharded meanwhile. */
 export class ProducedStream {
@@ -50,62 +47,26 @@ export class ProducedStream {
     }
   }
 
-  /** Splits, merges and scales, one step after the other. */
+  /** Splits, merges and scales at random, one step after the other. */
   async reshardUntil(endMs: number, everyMs: number): Promise<void> {
+    const resharder = await Resharder.of(this.#control, { streamName: this.name, openMin, openMax });
+    const random = new SeededRandom(Date.now());
     for (;;) {
       await sleep(everyMs);
       if (performance.now() >= endMs) return;
-      await this.#reshard();
+      const fault = await resharder.make(this.#control, await resharder.plan(this.#control, random));
+      if (fault !== undefined) throw new Error(fault);
       this.reshards++;
     }
   }
 
   async closedShards(): Promise<string[]> {
-    return (await this.#shards()).filter((shard) => !isOpen(shard)).map(({ ShardId }) => ShardId);
+    const shards = await listShards(this.#control, this.name);
+    return shards.filter((shard) => !isOpen(shard)).map(({ ShardId }) => ShardId);
   }
 
   close(): void {
     this.#puts.close();
     this.#control.close();
   }
-
-  async #reshard(): Promise<void> {
-    const open = (await this.#shards()).filter(isOpen).toSorted((a, b) => (startOf(a) < startOf(b) ? -1 : 1));
-    const step = this.reshards % 5;
-    const at = Math.floor(Math.random() * (open.length - 1));
-    if (step === 4) await this.#scale(open.length);
-    else if (open.length <= openShardsMin || (step % 2 === 0 && open.length < openShardsMax))
-      await this.#split(open[at] as ShardFacts);
-    else await this.#merge(open[at] as ShardFacts, open[at + 1] as ShardFacts);
-  }
-
-  async #split({ ShardId, HashKeyRange }: ShardFacts): Promise<void> {
-    const middle = (BigInt(HashKeyRange.StartingHashKey) + BigInt(HashKeyRange.EndingHashKey) + 1n) / 2n;
-    const input = { StreamName: this.name, ShardToSplit: ShardId, NewStartingHashKey: String(middle) };
-    await this.#control.mustCall('SplitShard', input);
-  }
-
-  async #merge({ ShardId }: ShardFacts, next: ShardFacts): Promise<void> {
-    const input = { StreamName: this.name, ShardToMerge: ShardId, AdjacentShardToMerge: next.ShardId };
-    await this.#control.mustCall('MergeShards', input);
-  }
-
-  async #scale(open: number): Promise<void> {
-    const TargetShardCount = open > 2 * openShardsMin ? Math.ceil(open / 2) : open + 2;
-    const input = { StreamName: this.name, TargetShardCount, ScalingType: 'UNIFORM_SCALING' };
-    await this.#control.mustCall('UpdateShardCount', input);
-  }
-
-  async #shards(): Promise<ShardFacts[]> {
-    const { Shards } = await this.#control.mustCall('ListShards', { StreamName: this.name });
-    return Shards as ShardFacts[];
-  }
-}
-
-function isOpen({ SequenceNumberRange }: ShardFacts): boolean {
-  return SequenceNumberRange.EndingSequenceNumber === undefined;
-}
-
-function startOf({ HashKeyRange }: ShardFacts): bigint {
-  return BigInt(HashKeyRange.StartingHashKey);
 }

@@ -22,7 +22,7 @@ class Reshard {
   /** Two children share the range; the second begins at `at`. */
   split(shard: Shard, at: HashKey): readonly [Shard, Shard] {
     this.#close(shard);
-    const before = hashKeyOf(BigInt(`0x${at}`) - 1n);
+    const before = hashKeyOf(valueOf(at) - 1n);
     return [
       this.#make({ startHash: shard.startHash, endHash: before }, [shard]),
       this.#make({ startHash: at, endHash: shard.endHash }, [shard]),
@@ -67,11 +67,11 @@ class Reshard {
 
 /** Whether a shard of this range can be split there: neither part may be as small as a single hash key. Source: recorded by kinesalite. */
 export function isSplittable({ startHash, endHash }: Shard, at: HashKey): boolean {
-  return BigInt(`0x${at}`) > BigInt(`0x${startHash}`) + 1n && at < endHash;
+  return valueOf(at) > valueOf(startHash) + 1n && at < endHash;
 }
 
 export function isAdjacent(lower: Shard, upper: Shard): boolean {
-  return BigInt(`0x${lower.endHash}`) + 1n === BigInt(`0x${upper.startHash}`);
+  return valueOf(lower.endHash) + 1n === valueOf(upper.startHash);
 }
 
 export function splitShard(record: StreamRecord, shard: Shard, at: HashKey, context: ApplyContext): void {
@@ -87,28 +87,52 @@ export function mergeShards(record: StreamRecord, lower: Shard, upper: Shard, co
 }
 
 /**
+ * A boundary this near to where an even one would be stays. They differ by roundings of earlier counts, and a shard as small as the
+ * difference, even one that is closed at once, is refused by the KCL when it has a single hash key.
+ */
+const nearHashKeys = 1n << 20n;
+
+/**
  * Makes `count` even shards of those that are open: first each is split wherever a new range begins in it, then pieces of one new range are
  * merged. What is in between is closed at once, and never holds a record.
  */
 export function scaleShards(record: StreamRecord, count: number, context: ApplyContext): void {
   const reshard = new Reshard(record, context);
-  const ranges = evenRanges(count);
   const open = record.shards.filter((each) => each.closed === undefined);
+  open.sort((a, b) => (a.startHash < b.startHash ? -1 : 1));
+  const starts = evenStarts(count, open);
   const pieces: Shard[] = [];
-  for (const shard of open.sort((a, b) => (a.startHash < b.startHash ? -1 : 1))) {
+  for (const shard of open) {
     let rest = shard;
-    for (const { startHash } of ranges) {
-      if (startHash <= rest.startHash || startHash > rest.endHash) continue;
-      const [piece, next] = reshard.split(rest, startHash);
+    for (const start of starts) {
+      if (start <= rest.startHash || start > rest.endHash) continue;
+      const [piece, next] = reshard.split(rest, start);
       pieces.push(piece);
       rest = next;
     }
     pieces.push(rest);
   }
-  for (const { startHash, endHash } of ranges) {
-    const inside = pieces.filter((each) => each.startHash >= startHash && each.endHash <= endHash);
+  starts.forEach((start, i) => {
+    const next = starts[i + 1];
+    const inside = pieces.filter(({ startHash }) => startHash >= start && (next === undefined || startHash < next));
     let whole = inside[0] as Shard;
     for (const piece of inside.slice(1)) whole = reshard.merge(whole, piece);
-  }
+  });
   reshard.finish();
+}
+
+/** Where even ranges begin, or an open shard next to that. */
+function evenStarts(count: number, open: readonly Shard[]): HashKey[] {
+  const begun = open.map(({ startHash }) => ({ startHash, value: valueOf(startHash) }));
+  let at = 0;
+  return evenRanges(count).map(({ startHash }) => {
+    const value = valueOf(startHash);
+    while (at < begun.length && (begun[at] as { value: bigint }).value < value - nearHashKeys) at++;
+    const near = begun[at];
+    return near !== undefined && near.value <= value + nearHashKeys ? near.startHash : startHash;
+  });
+}
+
+function valueOf(key: HashKey): bigint {
+  return BigInt(`0x${key}`);
 }

@@ -88,6 +88,9 @@ const steps: Readonly<Record<Phase, Readonly<Record<string, number>>>> = {
 /** After it there are segments that the checkpoint does not know: what a start has to cut or to remove. */
 export const leavesSegments: Armed = { step: 'sync checkpoint', moment: 'before', countdown: 2 };
 
+/** Every start comes to it. */
+export const anyRestart: Armed = { step: 'create checkpoint', moment: 'before', countdown: 1 };
+
 export function needsSegments({ step }: Armed): boolean {
   return step === 'remove segment' || step === 'truncate segment';
 }

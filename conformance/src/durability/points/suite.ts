@@ -10,7 +10,16 @@ import { settle, verify } from '../kill/settle.ts';
 import { World } from '../kill/world.ts';
 import { SeededRandom } from '../seeded-random.ts';
 import { ServerProcess, StartFailure, type ServerOptions } from '../server-process.ts';
-import { leavesSegments, momentsOf, needsSegments, stepsOf, type Armed, type Phase } from './steps.ts';
+import {
+  anyRestart,
+  leavesSegments,
+  momentsOf,
+  needsSegments,
+  stepsOf,
+  type Armed,
+  type Moment,
+  type Phase,
+} from './steps.ts';
 
 export interface PointsOptions {
   /** How often each moment of each step is tried. */
@@ -23,6 +32,8 @@ export interface PointsOptions {
 const reachMsMax = 8000;
 const folderBytesMax = 400e6;
 const folderRoundsMax = 20;
+/** For steps that were not come to. */
+const attemptsMax = 6;
 const preload = workspaceFile('src/durability/points/preload.ts');
 
 /**
@@ -66,12 +77,32 @@ class PointsRun {
       for (const [k, load] of this.#cases('load').entries())
         await this.#round(load, restarts[k % restarts.length] as Armed);
     }
+    for (let attempt = 0; attempt < attemptsMax; attempt++) await this.#tryMissed(attempt);
     await this.#leave();
     this.#report();
   }
 
   async close(): Promise<void> {
     await this.#site?.close();
+  }
+
+  /** Chance does not lead to every step: those that no server has come to are tried again, now on the folder there is and now on a new one. */
+  async #tryMissed(attempt: number): Promise<void> {
+    const missed = (phase: Phase): Armed[] =>
+      this.#cases(phase)
+        .filter(({ step, moment }) => this.#reached.get(this.#key(phase, step, moment)) === 0)
+        .map((armed) => ({ ...armed, countdown: 1 }));
+    const isNew = attempt % 2 === 0;
+    for (const armed of missed('first start')) await this.#firstStart(armed);
+    for (const load of missed('load')) {
+      if (isNew) await this.#leave();
+      await this.#round(load, anyRestart);
+    }
+    for (const restart of missed('restart')) {
+      if (isNew) await this.#leave();
+      // In a new folder no checkpoint knows any segment yet.
+      await this.#round({ ...leavesSegments, countdown: isNew ? 1 : leavesSegments.countdown }, restart);
+    }
   }
 
   /** In a random order; each with its place among the steps of its kind. */
@@ -147,9 +178,14 @@ class PointsRun {
   }
 
   #note(phase: Phase, { step, moment }: Armed, hasReached: boolean): void {
-    const key = keyOf(phase, this.#options.isShort ? undefined : moment, step);
+    const key = this.#key(phase, step, moment);
     this.#reached.set(key, (this.#reached.get(key) ?? 0) + Number(hasReached));
     this.#kills += Number(hasReached);
+  }
+
+  #key(phase: Phase, step: string, moment: Moment): string {
+    const when = phase === 'load' ? 'under load' : `at the ${phase}`;
+    return `${when}, ${this.#options.isShort ? 'around' : moment} ${step}`;
   }
 
   #told(when: string, { world: { ledger } }: Site): void {
@@ -166,10 +202,6 @@ class PointsRun {
       `${this.#kills} kills at named steps; ${(this.#acknowledged / 1e6).toFixed(0)} MB acknowledged; ${this.#records} records read back`,
     );
   }
-}
-
-function keyOf(phase: Phase, moment: string | undefined, step: string): string {
-  return `${phase === 'load' ? 'under load' : `at the ${phase}`}, ${moment ?? 'around'} ${step}`;
 }
 
 function placeOf({ step, moment, countdown }: Armed): string {

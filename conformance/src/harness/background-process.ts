@@ -15,7 +15,8 @@ export interface BackgroundOptions {
 /** A program that runs beside a suite until it is ended; ended also with this process. */
 export class BackgroundProcess {
   readonly #child: ChildProcess;
-  readonly #ended: Promise<unknown>;
+  /** Resolves when it is gone and its output read. */
+  readonly ended: Promise<void>;
   #stderr = '';
 
   constructor(program: string, args: readonly string[], { env = {}, onLine }: BackgroundOptions = {}) {
@@ -30,10 +31,13 @@ export class BackgroundProcess {
       this.#stderr = (this.#stderr + text).slice(-errorCharactersMax);
     });
     // Closed, and not only gone: all that it has said has been read.
-    this.#ended = Promise.race([once(this.#child, 'close'), once(this.#child, 'error')]).catch(() => undefined);
+    this.ended = Promise.race([once(this.#child, 'close'), once(this.#child, 'error')]).then(
+      () => undefined,
+      () => undefined,
+    );
     const kill = (): boolean => this.#child.kill('SIGKILL');
     process.once('exit', kill);
-    void this.#ended.then(() => process.off('exit', kill));
+    void this.ended.then(() => process.off('exit', kill));
   }
 
   get isRunning(): boolean {
@@ -48,6 +52,6 @@ export class BackgroundProcess {
   /** SIGKILL; resolves when it is gone and its output read. */
   async kill(): Promise<void> {
     this.#child.kill('SIGKILL');
-    await this.#ended;
+    await this.ended;
   }
 }

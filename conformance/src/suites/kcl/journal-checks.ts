@@ -29,7 +29,7 @@ export function checkTheJournal(checks: Checks): void {
 
   function mustFind(name: string, lines: readonly string[], found: string): void {
     const journal = new Journal();
-    for (const line of lines) journal.note(line);
+    for (const line of lines) journal.note(line, 'worker-1');
     const findings = [
       ...journal.missing(acknowledged).map((each) => `missing ${each}`),
       ...journal.invented(acknowledged).map((each) => `invented ${each}`),

@@ -17,14 +17,17 @@ export class Journal {
   readonly #numbers = new Map<string, Set<number>>();
   readonly begun = new Set<string>();
   readonly ended = new Set<string>();
+  /** Those that have processed a record. */
+  readonly workers = new Set<string>();
   /** Lines that no worker should say. */
   readonly strange: string[] = [];
 
-  /** Takes a line of a worker. */
-  note(line: string): void {
+  note(line: string, worker: string): void {
     const [what, ...parts] = line.split(' ');
-    if (what === 'record' && parts.length === 5) this.#noteRecord(parts as [string, string, string, string, string]);
-    else if (what === 'begun') this.begun.add(parts[0] as string);
+    if (what === 'record' && parts.length === 5) {
+      this.workers.add(worker);
+      this.#noteRecord(parts as [string, string, string, string, string]);
+    } else if (what === 'begun') this.begun.add(parts[0] as string);
     else if (what === 'ended') this.ended.add(parts[0] as string);
     else if (what !== 'lost') this.strange.push(line);
   }

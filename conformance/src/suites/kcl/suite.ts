@@ -58,26 +58,31 @@ async function runOnce(target: Target, dynamoDb: DynamoDbLocal, run: KclRun, che
   const options = { program, stream: stream.name, kinesis: endpoint, dynamoDb: dynamoDb.endpoint };
   const applications = run.retrievals.map((retrieval) => new Application({ ...options, retrieval }));
   try {
-    for (const application of applications) application.start(run.workers);
+    await start(stream, applications, run);
     await load(stream, applications, run, checks);
     await drain(stream, applications, checks);
-    for (const application of applications) await judge(stream, application, checks);
+    for (const application of applications) await judge(stream, application, run.workers, checks);
   } finally {
     await Promise.all(applications.map((application) => application.stop()));
     stream.close();
   }
 }
 
-/** Puts from the beginning, resharding and killing when every application is under way. */
+/** Until every application is under way, with something to read from the beginning on. */
+async function start(stream: ProducedStream, applications: readonly Application[], run: KclRun): Promise<void> {
+  await stream.produceUntil(performance.now() + 1000);
+  await Promise.all(applications.map((application) => application.start(run.workers, startMsMax)));
+  const isUnderWay = (): boolean => applications.every(({ journal }) => journal.distinct > 0);
+  await waitUntil(isUnderWay, startMsMax, applications);
+}
+
+/** Puts, reshards and kills, all at once. */
 async function load(
   stream: ProducedStream,
   applications: readonly Application[],
   run: KclRun,
   checks: Checks,
 ): Promise<void> {
-  await stream.produceUntil(performance.now() + 1000);
-  const isUnderWay = (): boolean => applications.every(({ journal }) => journal.distinct > 0);
-  await waitUntil(isUnderWay, startMsMax, applications);
   const endMs = performance.now() + run.seconds * 1000;
   const progress = setInterval(() => checks.say(progressOf(stream, applications)), progressEveryMs);
   try {
@@ -99,15 +104,19 @@ async function drain(stream: ProducedStream, applications: readonly Application[
     );
   await waitUntil(isDrained, drainMsMax, applications);
   checks.say(progressOf(stream, applications));
+  if (isDrained()) return;
+  for (const application of applications) {
+    for (const words of application.lastWords()) checks.say(`a ${application.retrieval} worker: ${words.slice(-2000)}`);
+  }
 }
 
-async function judge(stream: ProducedStream, { name, journal, ...rest }: Application, checks: Checks): Promise<void> {
-  const application = name.slice(stream.name.length + 1);
+async function judge(stream: ProducedStream, application: Application, workers: number, checks: Checks): Promise<void> {
+  const { journal, kills, retrieval } = application;
   const { acknowledged } = stream;
   const mustBeEmpty = (found: readonly string[]): void => {
     if (found.length > 0) throw new Error(`${found.length}, the first ${found.slice(0, 5).join(', ')}`);
   };
-  checks.prefix = `${application}: `;
+  checks.prefix = `${retrieval}: `;
   await checks.check(`every one of ${stream.total} acknowledged records is processed`, () =>
     mustBeEmpty(journal.missing(acknowledged)),
   );
@@ -121,8 +130,9 @@ async function judge(stream: ProducedStream, { name, journal, ...rest }: Applica
   await checks.check(`every one of ${closed.length} closed shards is read to its end`, () =>
     mustBeEmpty(closed.filter((shard) => !journal.ended.has(shard))),
   );
-  await checks.check(`the run had ${stream.reshards} reshards and ${rest.kills} kills`, () => {
-    if (stream.reshards === 0 || rest.kills === 0) throw new Error('it needs some of both');
+  const atWork = journal.workers.size;
+  await checks.check(`the run had ${stream.reshards} reshards, ${kills} kills and ${atWork} workers at work`, () => {
+    if (stream.reshards === 0 || kills === 0 || atWork < workers) throw new Error(`wanted some, some and ${workers}`);
   });
   checks.prefix = '';
 }
@@ -138,8 +148,8 @@ async function waitUntil(isSo: () => boolean, msMax: number, applications: reado
 
 function progressOf(stream: ProducedStream, applications: readonly Application[]): string {
   const each = applications.map(
-    ({ name, journal, kills }) =>
-      `${name.slice(stream.name.length + 1)} ${journal.distinct} processed (${journal.again} again), ${kills} kills`,
+    ({ retrieval, journal, kills }) =>
+      `${retrieval} ${journal.distinct} processed (${journal.again} again) by ${journal.workers.size} workers, ${kills} kills`,
   );
   return `${stream.total} put, ${stream.reshards} reshards; ${each.join('; ')}`;
 }

@@ -1,5 +1,6 @@
 package millrace.kcl;
 
+import java.io.IOException;
 import java.net.URI;
 import software.amazon.awssdk.services.cloudwatch.CloudWatchAsyncClient;
 import software.amazon.awssdk.services.dynamodb.DynamoDbAsyncClient;
@@ -17,14 +18,15 @@ import software.amazon.kinesis.retrieval.polling.PollingConfig;
 
 /**
  * A worker of the Kinesis Client Library as its users write one; what it processes goes to standard output, see {@link Processor}. Only
- * times are shorter than the library's own, so that a run of minutes sees workers die and shards move. It ends when its input does.
+ * times are shorter than the library's own, so that a run of minutes sees workers die and shards move. It ends when its input does,
+ * and with status 1 when the library gives up.
  *
  * <p>Arguments: stream, application, worker, polling or fan-out, endpoint of Kinesis, endpoint of DynamoDB.
  */
 final class Worker {
   private static final long FAILOVER_MILLIS = 4_000;
 
-  public static void main(String[] args) throws Exception {
+  public static void main(String[] args) {
     String stream = args[0];
     boolean isPolling = args[3].equals("polling");
     KinesisAsyncClient kinesis =
@@ -61,11 +63,20 @@ final class Worker {
             configs.metricsConfig().metricsFactory(new NullMetricsFactory()),
             configs.processorConfig(),
             retrieval);
-    Thread thread = new Thread(scheduler, "scheduler");
-    thread.setDaemon(true);
-    thread.start();
-    while (System.in.read() >= 0) {}
-    scheduler.startGracefulShutdown().get();
-    System.exit(0);
+    Thread input = new Thread(() -> endWithInput(scheduler), "input");
+    input.setDaemon(true);
+    input.start();
+    scheduler.run();
+    // Also when it could not start: whoever runs workers starts another.
+    System.exit(scheduler.hasGracefulShutdownStarted() ? 0 : 1);
+  }
+
+  private static void endWithInput(Scheduler scheduler) {
+    try {
+      while (System.in.read() >= 0) {}
+    } catch (IOException e) {
+      // As good as its end.
+    }
+    scheduler.startGracefulShutdown();
   }
 }

@@ -22,7 +22,7 @@ module.exports = {
     {
       name: 'not-dev-dep',
       severity: 'error',
-      from: { path: '(^|/)(platform|client)/src', pathNot: '[.]test[.]ts$' },
+      from: { path: '(^|/)(platform|client)/src', pathNot: '[.]test[.]ts$|/testing/' },
       to: { dependencyTypes: ['npm-dev'] },
     },
     { name: 'not-resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
@@ -37,6 +37,12 @@ module.exports = {
       severity: 'error',
       from: { path: '^(bench|conformance)/' },
       to: { path: '^platform/src/' },
+    },
+    {
+      name: 'client-stands-alone',
+      severity: 'error',
+      from: { path: '^client/src/' },
+      to: { path: '^(platform|testing|bench|conformance|tools)/' },
     },
     ...Object.entries(below).map(([folder, allowed]) => ({
       name: `layer-${folder}`,

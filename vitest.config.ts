@@ -14,7 +14,7 @@ export default defineConfig({
         ...sources,
         test: {
           name: 'unit',
-          include: ['{platform,testing,tools}/**/*.test.ts'],
+          include: ['{platform,client,testing,tools}/**/*.test.ts'],
           exclude: ['**/dist/**', '**/node_modules/**', 'platform/test/**'],
           pool: 'forks',
           isolate: false,

@@ -8,6 +8,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const nodeMajorMin = 24;
+/** Folders of what is published. */
+const packages = ['platform', 'client'];
 const [command = 'start', ...args] = process.argv.slice(2);
 
 /** What each command hands over to; `steps` are run one after the other, all of them, and any failure counts. */
@@ -33,7 +35,10 @@ const checks = [
   ['format', ['node_modules/oxfmt/bin/oxfmt', '--check', '.']],
   ['layers, generated files and the rest of tidy', ['tools/tidy.ts']],
   ['dead code', ['node_modules/knip/bin/knip.js']],
-  ['package', ['node_modules/publint/src/cli.js', 'platform', '--strict', '--pack', 'false']],
+  ...packages.map((each) => [
+    `package ${each}`,
+    ['node_modules/publint/src/cli.js', each, '--strict', '--pack', 'false'],
+  ]),
   ...Object.entries(generators).map(([name, tool]) => [`${name} up to date`, [tool, '--check']]),
 ];
 
@@ -82,10 +87,14 @@ function pickNode() {
 }
 
 function ensureBuilt() {
-  const stamp = join(root, 'platform/dist/.built');
-  const files = sourceFiles('platform/src').filter((each) => each.endsWith('.ts') && !each.endsWith('.test.ts'));
+  packages.forEach(ensurePackageBuilt);
+}
+
+function ensurePackageBuilt(folder) {
+  const stamp = join(root, folder, 'dist/.built');
+  const files = sourceFiles(`${folder}/src`).filter((each) => each.endsWith('.ts') && !each.endsWith('.test.ts'));
   const hash = createHash('sha256');
-  for (const file of [...files, 'tsconfig.base.json', 'platform/tsconfig.json', 'package-lock.json']) {
+  for (const file of [...files, 'tsconfig.base.json', `${folder}/tsconfig.json`, 'package-lock.json']) {
     const { mtimeMs, size } = statSync(join(root, file));
     hash.update(`${file} ${mtimeMs} ${size}\n`);
   }
@@ -94,10 +103,10 @@ function ensureBuilt() {
   if (built === want) return;
   // The compiler leaves the output of a source that is gone.
   if (built.split(' ')[0] !== String(files.length))
-    rmSync(join(root, 'platform/dist'), { recursive: true, force: true });
-  console.error('building');
+    rmSync(join(root, folder, 'dist'), { recursive: true, force: true });
+  console.error(`building ${folder}`);
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
-  const run = spawnSync(node, [tsc, '-b', join(root, 'platform')], { cwd: root, stdio: ['ignore', 2, 2] });
+  const run = spawnSync(node, [tsc, '-b', join(root, folder)], { cwd: root, stdio: ['ignore', 2, 2] });
   if (run.status !== 0) process.exit(run.status ?? 1);
   writeFileSync(stamp, want);
 }

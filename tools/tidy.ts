@@ -46,7 +46,9 @@ function cruise(folders: readonly string[]): CruiseResult {
 
 function checkLayers(): void {
   const { modules, summary } = cruise(
-    ['platform/src', 'testing/src', 'bench/src', 'conformance/src'].filter((folder) => existsSync(folder)),
+    ['platform/src', 'client/src', 'testing/src', 'bench/src', 'conformance/src'].filter((folder) =>
+      existsSync(folder),
+    ),
   );
   // Without swc the tool sees no TypeScript, finds nothing, and says that all is well.
   const seen = modules.filter(({ source }) => source.startsWith('platform/src/') && source.endsWith('.ts')).length;

@@ -1,0 +1,135 @@
+import { Buffer } from 'node:buffer';
+import { hash } from 'node:crypto';
+import { aggregateKey, digestBytes, magic, tags, type UserRecord } from './format.ts';
+import { hashKeyOf, hashKeyFromDecimal, hashKeyToDecimal } from './hash-key.ts';
+import { ProtobufWriter, varintBytes } from './protobuf-writer.ts';
+
+/** What is put: an aggregate, or the only record as it is. */
+export interface AggregatedEntry {
+  readonly data: Uint8Array;
+  readonly partitionKey: string;
+  readonly explicitHashKey: string | undefined;
+}
+
+const frameBytes = magic.length + digestBytes;
+
+/**
+ * Packs user records into one Kinesis record in the KPL's format. Whoever fills it sees to it that all records of an aggregate belong to one
+ * shard: the KCL drops those that do not. Used again after {@link finish}.
+ */
+export class AggregateBuilder {
+  readonly #keys = new Table(tags.partitionKey);
+  readonly #hashKeys = new Table(tags.explicitHashKey);
+  readonly #records = new ProtobufWriter();
+  #first: UserRecord | undefined;
+  #count = 0;
+
+  /** User records in it. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Length of the data that {@link finish} would give, exactly, were it an aggregate. */
+  get bytes(): number {
+    return frameBytes + this.#keys.bytes + this.#hashKeys.bytes + this.#records.bytes;
+  }
+
+  /**
+   * Adds a record, whose data is copied, if the aggregate is no longer than `bytesMax` with it; the first is always added.
+   *
+   * @returns whether it was added
+   */
+  add(record: UserRecord, bytesMax: number = Infinity): boolean {
+    const { partitionKey, explicitHashKey, data } = record;
+    const index = this.#keys.indexOf(partitionKey);
+    const hashKeyIndex = explicitHashKey === undefined ? 0 : this.#hashKeys.indexOf(explicitHashKey);
+    let bytes = 2 + varintBytes(index) + varintBytes(data.length) + data.length;
+    if (explicitHashKey !== undefined) bytes += 1 + varintBytes(hashKeyIndex);
+    if (this.#count > 0) {
+      const keyBytes = this.#keys.bytesFor(partitionKey) + this.#hashKeys.bytesFor(explicitHashKey);
+      if (this.bytes + keyBytes + 1 + varintBytes(bytes) + bytes > bytesMax) return false;
+    }
+    this.#keys.add(partitionKey);
+    if (explicitHashKey !== undefined) this.#hashKeys.add(explicitHashKey);
+    const records = this.#records;
+    records.reserve(bytes + 6);
+    records.varint(tags.record, bytes);
+    records.varint(tags.partitionKeyIndex, index);
+    if (explicitHashKey !== undefined) records.varint(tags.explicitHashKeyIndex, hashKeyIndex);
+    records.raw(tags.data, data);
+    this.#first ??= record;
+    this.#count++;
+    return true;
+  }
+
+  /** What is to be put; the builder is empty again. A record that is alone is not wrapped. @throws RangeError when there is none */
+  finish(): AggregatedEntry {
+    const first = this.#first;
+    if (first === undefined) throw new RangeError('an aggregate needs a record');
+    const entry = this.#count === 1 ? alone(first) : this.#aggregate(first);
+    this.#keys.reset();
+    this.#hashKeys.reset();
+    this.#records.reset();
+    this.#first = undefined;
+    this.#count = 0;
+    return entry;
+  }
+
+  #aggregate(first: UserRecord): AggregatedEntry {
+    const data = Buffer.allocUnsafeSlow(this.bytes);
+    let end = magic.copy(data);
+    for (const part of [this.#keys.writer, this.#hashKeys.writer, this.#records]) end = part.copy(data, end);
+    data.set(hash('md5', data.subarray(magic.length, end), 'buffer'), end);
+    return { data, partitionKey: aggregateKey, explicitHashKey: hashKeyOfRecord(first) };
+  }
+}
+
+/** Texts that records refer to by their place, each once. */
+class Table {
+  readonly writer = new ProtobufWriter();
+  readonly #tag: number;
+  readonly #indexes = new Map<string, number>();
+
+  constructor(tag: number) {
+    this.#tag = tag;
+  }
+
+  get bytes(): number {
+    return this.writer.bytes;
+  }
+
+  /** Its place, or the one it will have. */
+  indexOf(text: string): number {
+    return this.#indexes.get(text) ?? this.#indexes.size;
+  }
+
+  /** What it would add. */
+  bytesFor(text: string | undefined): number {
+    if (text === undefined || this.#indexes.has(text)) return 0;
+    const bytes = Buffer.byteLength(text);
+    return 1 + varintBytes(bytes) + bytes;
+  }
+
+  add(text: string): void {
+    if (this.#indexes.has(text)) return;
+    this.#indexes.set(text, this.#indexes.size);
+    this.writer.text(this.#tag, text);
+  }
+
+  reset(): void {
+    this.#indexes.clear();
+    this.writer.reset();
+  }
+}
+
+/** Decimal: the number that decides a record's shard. */
+function hashKeyOfRecord({ partitionKey, explicitHashKey }: UserRecord): string {
+  // Written anew, so that leading zeros do not go on the wire.
+  return hashKeyToDecimal(
+    explicitHashKey === undefined ? hashKeyOf(partitionKey) : hashKeyFromDecimal(explicitHashKey),
+  );
+}
+
+function alone({ data, partitionKey, explicitHashKey }: UserRecord): AggregatedEntry {
+  return { data: Buffer.from(data), partitionKey, explicitHashKey };
+}

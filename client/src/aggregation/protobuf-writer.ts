@@ -1,0 +1,62 @@
+import { Buffer } from 'node:buffer';
+
+const capacityAtFirst = 1024;
+
+/** Fields of a protobuf message, one behind the other, in a buffer that grows and is kept. */
+export class ProtobufWriter {
+  #buffer = Buffer.allocUnsafeSlow(capacityAtFirst);
+  #end = 0;
+
+  get bytes(): number {
+    return this.#end;
+  }
+
+  reset(): void {
+    this.#end = 0;
+  }
+
+  /** Makes room; what is written before the next call may not be longer. */
+  reserve(bytesMax: number): void {
+    const needed = this.#end + bytesMax;
+    if (needed <= this.#buffer.length) return;
+    const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#buffer.length * 2));
+    this.#buffer.copy(larger, 0, 0, this.#end);
+    this.#buffer = larger;
+  }
+
+  /** A tag and a number below 2^31. */
+  varint(tag: number, value: number): void {
+    const buffer = this.#buffer;
+    let at = this.#end;
+    buffer[at++] = tag;
+    for (; value > 0x7f; value >>>= 7) buffer[at++] = (value & 0x7f) | 0x80;
+    buffer[at++] = value;
+    this.#end = at;
+  }
+
+  raw(tag: number, bytes: Uint8Array): void {
+    this.varint(tag, bytes.length);
+    this.#buffer.set(bytes, this.#end);
+    this.#end += bytes.length;
+  }
+
+  text(tag: number, text: string): void {
+    const bytes = Buffer.byteLength(text);
+    this.reserve(bytes + 6);
+    this.varint(tag, bytes);
+    this.#end += this.#buffer.write(text, this.#end);
+  }
+
+  /** @returns where in `into` it ends */
+  copy(into: Buffer, at: number): number {
+    return at + this.#buffer.copy(into, at, 0, this.#end);
+  }
+}
+
+/** Length of a number below 2^31 as a varint. */
+export function varintBytes(value: number): number {
+  if (value < 0x80) return 1;
+  if (value < 0x4000) return 2;
+  if (value < 0x20_0000) return 3;
+  return value < 0x1000_0000 ? 4 : 5;
+}

@@ -1,4 +1,3 @@
-export { AggregateBuilder, type AggregatedEntry } from './aggregation/builder.ts';
-export { deaggregate } from './aggregation/deaggregate.ts';
-export type { UserRecord } from './aggregation/format.ts';
-export { hashKeyFromDecimal, hashKeyOf, hashKeyToDecimal, type HashKey } from './aggregation/hash-key.ts';
+export * from './aggregation/index.ts';
+export { ClientError, type ClientErrorOptions, InvalidArgumentError } from './errors.ts';
+export * from './producer/index.ts';

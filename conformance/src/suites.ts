@@ -27,6 +27,11 @@ export const suites: Readonly<Record<string, Suite>> = {
     summary: 'what the KCL and the KPL need of a server, on the wire: shard sync, polling, fan-out, producing',
     load: async () => (await import('./suites/kcl-demands/suite.ts')).kclDemandsSuite,
   },
+  producer: {
+    summary:
+      'the producer of @millrace/client: reshards under load, servers and producers killed, memory (nightly: 1,000 reshards)',
+    load: async () => (await import('./suites/producer/suite.ts')).producerSuite,
+  },
   'errors-before-operation': {
     summary: 'answers to requests that reach no operation, byte for byte, on HTTP/1.1 and HTTP/2',
     load: async () => (await import('./suites/errors-before-operation/suite.ts')).errorsBeforeOperationSuite,

@@ -84,7 +84,20 @@ export interface ReshardJob extends JobBase {
   readonly rounds: number;
 }
 
-export type Job = PutJob | FillJob | ReadJob | ProbeJob | LatencyJob | FanOutJob | IdleJob | ReshardJob;
+/** Puts as fast as it goes through a client library. */
+export interface ProduceJob extends JobBase {
+  readonly kind: 'produce';
+  /** The producer of `@millrace/client`, or the official SDK alone. */
+  readonly how: 'producer' | 'sdk';
+  readonly shards: number;
+  readonly recordBytes: number;
+  /** Partition keys, taken in turn. */
+  readonly keys: number;
+  readonly warmUpSeconds: number;
+  readonly measureSeconds: number;
+}
+
+export type Job = PutJob | FillJob | ReadJob | ProbeJob | LatencyJob | FanOutJob | IdleJob | ReshardJob | ProduceJob;
 
 /** Every figure of a result is a plain number, named with its unit. */
 export type Figures = Readonly<Record<string, number>>;

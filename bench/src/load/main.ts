@@ -3,6 +3,7 @@ import { fill } from './fill.ts';
 import type { Figures, Job, JobAnswer } from './jobs.ts';
 import { latency } from './latency.ts';
 import { probe } from './probe.ts';
+import { produce } from './produce.ts';
 import { put } from './put.ts';
 import { read } from './read.ts';
 import { reshard } from './reshard.ts';
@@ -33,6 +34,8 @@ function run(job: Job): Promise<Figures> {
       return idle(job);
     case 'reshard':
       return reshard(job);
+    case 'produce':
+      return produce(job);
   }
 }
 

@@ -3,12 +3,13 @@ import { accept, acceptedStoredBytes } from './accept.ts';
 import { fanOut, idle } from './fan-out.ts';
 import { getRecords } from './get-records.ts';
 import { memory } from './memory.ts';
+import { produce } from './produce.ts';
 import { putToGet } from './put-to-get.ts';
 import { puts } from './puts.ts';
 import { reshard } from './reshard.ts';
 import { startUp } from './start-up.ts';
 
-const single: readonly Scenario[] = [...puts, getRecords, putToGet, fanOut, idle, reshard, startUp, memory];
+const single: readonly Scenario[] = [...puts, getRecords, putToGet, fanOut, idle, reshard, produce, startUp, memory];
 
 const all: Scenario = {
   name: 'all',

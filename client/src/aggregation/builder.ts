@@ -11,6 +11,8 @@ export interface AggregatedEntry {
   readonly explicitHashKey: string | undefined;
 }
 
+type Keys = Pick<UserRecord, 'partitionKey' | 'explicitHashKey'>;
+
 const frameBytes = magic.length + digestBytes;
 
 /**
@@ -21,7 +23,8 @@ export class AggregateBuilder {
   readonly #keys = new Table(tags.partitionKey);
   readonly #hashKeys = new Table(tags.explicitHashKey);
   readonly #records = new ProtobufWriter();
-  #first: UserRecord | undefined;
+  #first: Keys | undefined;
+  #lastDataBytes = 0;
   #count = 0;
 
   /** User records in it. */
@@ -41,23 +44,30 @@ export class AggregateBuilder {
    */
   add(record: UserRecord, bytesMax: number = Infinity): boolean {
     const { partitionKey, explicitHashKey, data } = record;
-    const index = this.#keys.indexOf(partitionKey);
-    const hashKeyIndex = explicitHashKey === undefined ? 0 : this.#hashKeys.indexOf(explicitHashKey);
+    const keys = this.#keys;
+    const hashKeys = this.#hashKeys;
+    const known = keys.indexOf(partitionKey);
+    const knownHashKey = explicitHashKey === undefined ? 0 : hashKeys.indexOf(explicitHashKey);
+    const index = known ?? keys.size;
+    const hashKeyIndex = knownHashKey ?? hashKeys.size;
     let bytes = 2 + varintBytes(index) + varintBytes(data.length) + data.length;
     if (explicitHashKey !== undefined) bytes += 1 + varintBytes(hashKeyIndex);
     if (this.#count > 0) {
-      const keyBytes = this.#keys.bytesFor(partitionKey) + this.#hashKeys.bytesFor(explicitHashKey);
-      if (this.bytes + keyBytes + 1 + varintBytes(bytes) + bytes > bytesMax) return false;
+      let all = this.bytes + 1 + varintBytes(bytes) + bytes;
+      if (known === undefined) all += fieldBytes(partitionKey);
+      if (knownHashKey === undefined) all += fieldBytes(explicitHashKey as string);
+      if (all > bytesMax) return false;
     }
-    this.#keys.add(partitionKey);
-    if (explicitHashKey !== undefined) this.#hashKeys.add(explicitHashKey);
+    if (known === undefined) keys.add(partitionKey);
+    if (knownHashKey === undefined) hashKeys.add(explicitHashKey as string);
     const records = this.#records;
     records.reserve(bytes + 6);
     records.varint(tags.record, bytes);
     records.varint(tags.partitionKeyIndex, index);
     if (explicitHashKey !== undefined) records.varint(tags.explicitHashKeyIndex, hashKeyIndex);
     records.raw(tags.data, data);
-    this.#first ??= record;
+    this.#first ??= { partitionKey, explicitHashKey };
+    this.#lastDataBytes = data.length;
     this.#count++;
     return true;
   }
@@ -66,7 +76,7 @@ export class AggregateBuilder {
   finish(): AggregatedEntry {
     const first = this.#first;
     if (first === undefined) throw new RangeError('an aggregate needs a record');
-    const entry = this.#count === 1 ? alone(first) : this.#aggregate(first);
+    const entry = this.#count === 1 ? this.#alone(first) : this.#aggregate(first);
     this.#keys.reset();
     this.#hashKeys.reset();
     this.#records.reset();
@@ -75,8 +85,12 @@ export class AggregateBuilder {
     return entry;
   }
 
-  #aggregate(first: UserRecord): AggregatedEntry {
-    const data = Buffer.allocUnsafeSlow(this.bytes);
+  #alone({ partitionKey, explicitHashKey }: Keys): AggregatedEntry {
+    return { data: this.#records.tail(this.#lastDataBytes), partitionKey, explicitHashKey };
+  }
+
+  #aggregate(first: Keys): AggregatedEntry {
+    const data = Buffer.allocUnsafe(this.bytes);
     let end = magic.copy(data);
     for (const part of [this.#keys.writer, this.#hashKeys.writer, this.#records]) end = part.copy(data, end);
     data.set(hash('md5', data.subarray(magic.length, end), 'buffer'), end);
@@ -98,20 +112,17 @@ class Table {
     return this.writer.bytes;
   }
 
-  /** Its place, or the one it will have. */
-  indexOf(text: string): number {
-    return this.#indexes.get(text) ?? this.#indexes.size;
+  /** How many there are: the place of the next. */
+  get size(): number {
+    return this.#indexes.size;
   }
 
-  /** What it would add. */
-  bytesFor(text: string | undefined): number {
-    if (text === undefined || this.#indexes.has(text)) return 0;
-    const bytes = Buffer.byteLength(text);
-    return 1 + varintBytes(bytes) + bytes;
+  indexOf(text: string): number | undefined {
+    return this.#indexes.get(text);
   }
 
+  /** @param text   none that is in it */
   add(text: string): void {
-    if (this.#indexes.has(text)) return;
     this.#indexes.set(text, this.#indexes.size);
     this.writer.text(this.#tag, text);
   }
@@ -123,13 +134,14 @@ class Table {
 }
 
 /** Decimal: the number that decides a record's shard. */
-function hashKeyOfRecord({ partitionKey, explicitHashKey }: UserRecord): string {
+function hashKeyOfRecord({ partitionKey, explicitHashKey }: Keys): string {
   // Written anew, so that leading zeros do not go on the wire.
   return hashKeyToDecimal(
     explicitHashKey === undefined ? hashKeyOf(partitionKey) : hashKeyFromDecimal(explicitHashKey),
   );
 }
 
-function alone({ data, partitionKey, explicitHashKey }: UserRecord): AggregatedEntry {
-  return { data: Buffer.from(data), partitionKey, explicitHashKey };
+function fieldBytes(text: string): number {
+  const bytes = Buffer.byteLength(text);
+  return 1 + varintBytes(bytes) + bytes;
 }

@@ -1,10 +1,11 @@
 import { Buffer } from 'node:buffer';
 
-const capacityAtFirst = 1024;
+const noBytes = Buffer.alloc(0);
+const capacityMin = 256;
 
 /** Fields of a protobuf message, one behind the other, in a buffer that grows and is kept. */
 export class ProtobufWriter {
-  #buffer = Buffer.allocUnsafeSlow(capacityAtFirst);
+  #buffer = noBytes;
   #end = 0;
 
   get bytes(): number {
@@ -19,7 +20,7 @@ export class ProtobufWriter {
   reserve(bytesMax: number): void {
     const needed = this.#end + bytesMax;
     if (needed <= this.#buffer.length) return;
-    const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#buffer.length * 2));
+    const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#buffer.length * 2, capacityMin));
     this.#buffer.copy(larger, 0, 0, this.#end);
     this.#buffer = larger;
   }
@@ -45,6 +46,11 @@ export class ProtobufWriter {
     this.reserve(bytes + 6);
     this.varint(tag, bytes);
     this.#end += this.#buffer.write(text, this.#end);
+  }
+
+  /** A copy of the last bytes. */
+  tail(bytes: number): Buffer {
+    return Buffer.from(this.#buffer.subarray(this.#end - bytes, this.#end));
   }
 
   /** @returns where in `into` it ends */

@@ -1,0 +1,73 @@
+import {
+  type KinesisClient,
+  ListShardsCommand,
+  type ListShardsCommandInput,
+  PutRecordsCommand,
+  type Shard,
+} from '@aws-sdk/client-kinesis';
+import { type HashKey, hashKeyFromDecimal } from '../aggregation/index.ts';
+
+/** An open shard, or one that was: the hash keys from `start` to `end` are its. */
+export interface ShardRange {
+  readonly shardId: string;
+  readonly start: HashKey;
+  readonly end: HashKey;
+}
+
+/** One record of a PutRecords call. */
+export interface PutEntry {
+  readonly data: Uint8Array;
+  readonly partitionKey: string;
+  readonly explicitHashKey: string | undefined;
+}
+
+export type PutResult =
+  | { readonly isPut: true; readonly shardId: string; readonly sequenceNumber: string }
+  | { readonly isPut: false; readonly code: string; readonly message: string };
+
+/** What a producer asks of Kinesis. */
+export interface KinesisCalls {
+  /** Open shards, or also those that are closed. */
+  listShards(which: 'open' | 'all', signal: AbortSignal): Promise<ShardRange[]>;
+  /** As many results as entries, in their order. */
+  putRecords(entries: readonly PutEntry[], signal: AbortSignal): Promise<PutResult[]>;
+}
+
+/** @param stream   name or ARN */
+export function sdkCalls(client: KinesisClient, stream: string): KinesisCalls {
+  const subject = stream.startsWith('arn:') ? { StreamARN: stream } : { StreamName: stream };
+  return {
+    async listShards(which, abortSignal) {
+      const shards: ShardRange[] = [];
+      const filter = which === 'open' ? { ShardFilter: { Type: 'AT_LATEST' as const } } : {};
+      let input: ListShardsCommandInput = { ...subject, ...filter, MaxResults: 1000 };
+      for (;;) {
+        const { Shards = [], NextToken } = await client.send(new ListShardsCommand(input), { abortSignal });
+        shards.push(...Shards.map(rangeOf));
+        if (NextToken === undefined) return shards;
+        input = { NextToken };
+      }
+    },
+    async putRecords(entries, abortSignal) {
+      const Records = entries.map(({ data, partitionKey, explicitHashKey }) => ({
+        Data: data,
+        PartitionKey: partitionKey,
+        ExplicitHashKey: explicitHashKey,
+      }));
+      const answer = await client.send(new PutRecordsCommand({ ...subject, Records }), { abortSignal });
+      return (answer.Records ?? []).map(({ ShardId, SequenceNumber, ErrorCode, ErrorMessage }): PutResult =>
+        ShardId !== undefined && SequenceNumber !== undefined
+          ? { isPut: true, shardId: ShardId, sequenceNumber: SequenceNumber }
+          : { isPut: false, code: ErrorCode ?? 'InternalFailure', message: ErrorMessage ?? '' },
+      );
+    },
+  };
+}
+
+function rangeOf({ ShardId = '', HashKeyRange }: Shard): ShardRange {
+  return {
+    shardId: ShardId,
+    start: hashKeyFromDecimal(HashKeyRange?.StartingHashKey ?? ''),
+    end: hashKeyFromDecimal(HashKeyRange?.EndingHashKey ?? ''),
+  };
+}

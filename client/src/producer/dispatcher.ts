@@ -1,0 +1,339 @@
+import type { Timing } from '../timing.ts';
+import { CircuitBreaker } from './breaker.ts';
+import type { KinesisCalls, PutResult } from './calls.ts';
+import { isPermanent, isThrottle, readFailure, type CallFailure } from './failures.ts';
+import { type Entry, type Lane, recordsOf } from './lane.ts';
+import { hashKeyOfRecord, type Lanes } from './lanes.ts';
+import type { ProducerTuning } from './tuning.ts';
+import type { ShardMap } from './shard-map.ts';
+import type { PendingRecord, Place, Try } from './ticket.ts';
+
+/** How it went with a record, for whoever accepted it. */
+export interface Outcomes {
+  put(record: PendingRecord, where: Place): void;
+  failed(record: PendingRecord, code: string, message: string): void;
+  /** After each call, before its records are settled. */
+  called(call: FinishedCall): void;
+}
+
+/** A PutRecords call that has ended. */
+export interface FinishedCall {
+  readonly entries: readonly Entry[];
+  readonly startedMs: number;
+  readonly endedMs: number;
+  /** Undefined when the call as a whole failed. */
+  readonly results: readonly PutResult[] | undefined;
+  readonly failure: CallFailure | undefined;
+}
+
+export interface DispatcherParts {
+  readonly calls: KinesisCalls;
+  readonly map: ShardMap;
+  readonly lanes: Lanes;
+  readonly tuning: ProducerTuning;
+  readonly timing: Timing;
+  readonly outcomes: Outcomes;
+}
+
+/** A call goes before the linger time is over when a shard has so much, or all together have so many times more. Source: the KPL's collector. */
+const laneBytesEnough = 256 * 1024;
+const backoffMsFirst = 50;
+const backoffMsMax = 5000;
+
+/** Gathers entries into PutRecords calls, sends them, and sorts out the answers. */
+export class Dispatcher {
+  readonly #parts: DispatcherParts;
+  readonly #breaker: CircuitBreaker;
+  /** One each: `AbortSignal.any` keeps all that listen to it for as long as its sources live. */
+  readonly #callsUnderWay = new Set<AbortController>();
+  #isAborted = false;
+  #cancelTimer: (() => void) | undefined;
+  #timerMs = Infinity;
+  /** Everything is due: somebody waits for the end. */
+  #isFlushing = false;
+  /** Order per key: what is under way has to end before other shards are written to. */
+  #isSettling = false;
+  /** To be put again when that is over. */
+  readonly #held: PendingRecord[] = [];
+  #isPumping = false;
+
+  constructor(parts: DispatcherParts) {
+    this.#parts = parts;
+    const { breakerFailures, breakerOpenMs } = parts.tuning;
+    this.#breaker = new CircuitBreaker(parts.timing, { failures: breakerFailures, openMs: breakerOpenMs });
+  }
+
+  get isBreakerOpen(): boolean {
+    return this.#breaker.isOpen;
+  }
+
+  /** To be called when a record has come to a lane. */
+  added(lane: Lane, isReady: boolean): void {
+    if (isReady || this.#isFlushing) this.#pump();
+    else if (lane.closesMs < this.#timerMs) this.#wakeAt(lane.closesMs);
+  }
+
+  /** Whether nothing waits for others to go with. */
+  set isFlushing(isFlushing: boolean) {
+    this.#isFlushing = isFlushing;
+    if (isFlushing) this.#pump();
+  }
+
+  /** To be called when the shards have turned out to be others. */
+  shardsChanged(): void {
+    this.#rebuild([]);
+    this.#pump();
+  }
+
+  /** Ends the calls under way; fails what has not been put. */
+  abort(): void {
+    this.#isAborted = true;
+    for (const call of this.#callsUnderWay) call.abort();
+    this.#cancelTimer?.();
+    this.#parts.lanes.rebuild(this.#held.splice(0));
+    for (const lane of this.#parts.lanes.active) this.#fail(lane.drain(), 'Aborted', 'The producer was closed.');
+  }
+
+  /** Brings what waits, and `records`, to the lanes of the shards as they are known; for order per key when no call is under way. */
+  #rebuild(records: readonly PendingRecord[]): void {
+    if (this.#parts.tuning.ordering === 'perKey' && this.#callsUnderWay.size > 0) {
+      this.#isSettling = true;
+      this.#held.push(...records);
+    } else this.#parts.lanes.rebuild(records);
+  }
+
+  #pump(): void {
+    if (this.#isPumping || this.#isAborted) return;
+    this.#isPumping = true;
+    if (this.#isSettling && this.#callsUnderWay.size === 0) {
+      this.#isSettling = false;
+      this.#parts.lanes.rebuild(this.#held.splice(0));
+    }
+    let wakeMs = Infinity;
+    while (!this.#isSettling) {
+      const next = this.#gather();
+      wakeMs = next.wakeMs;
+      if (next.entries.length === 0) break;
+      void this.#call(next.entries);
+    }
+    this.#isPumping = false;
+    this.#wakeAt(wakeMs);
+  }
+
+  #wakeAt(atMs: number): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    this.#timerMs = atMs;
+    if (atMs === Infinity) return;
+    this.#cancelTimer = this.#parts.timing.after(Math.max(0, atMs - this.#parts.timing.now()), () => {
+      this.#timerMs = Infinity;
+      this.#pump();
+    });
+  }
+
+  /** What goes now; none when it is better, or necessary, to wait: then the time to look again. */
+  #gather(): { entries: Entry[]; wakeMs: number } {
+    const { tuning, timing, lanes } = this.#parts;
+    const nowMs = timing.now();
+    if (this.#callsUnderWay.size >= tuning.callsMax) return { entries: [], wakeMs: Infinity };
+    const breakerMs = this.#breaker.waitMs;
+    if (breakerMs > 0) return { entries: [], wakeMs: Math.min(nowMs + breakerMs, this.#expireAll(nowMs)) };
+    let wakeMs = Infinity;
+    let isDue = this.#isFlushing;
+    let bytes = 0;
+    let count = 0;
+    const eligible: Lane[] = [];
+    for (const lane of lanes.active) {
+      if (this.#isFlushing || lane.closesMs <= nowMs) lane.close();
+      wakeMs = Math.min(wakeMs, lane.closesMs);
+      this.#expire(lane, nowMs);
+      const { head } = lane;
+      if (head === undefined || (tuning.ordering === 'perKey' && lane.inFlight > 0)) continue;
+      const waitMs = Math.max(lane.notBeforeMs - nowMs, lane.pacer.waitMs);
+      if (waitMs > 0) {
+        wakeMs = Math.min(wakeMs, nowMs + waitMs);
+        continue;
+      }
+      eligible.push(lane);
+      isDue ||= head.dueMs <= nowMs || lane.readyBytes >= laneBytesEnough;
+      wakeMs = Math.min(wakeMs, head.dueMs);
+      bytes += lane.readyBytes;
+      count += lane.readyCount;
+    }
+    isDue ||= bytes >= tuning.callBytesMax || count >= tuning.callRecordsMax;
+    return isDue ? { entries: this.#take(eligible), wakeMs } : { entries: [], wakeMs };
+  }
+
+  #take(eligible: readonly Lane[]): Entry[] {
+    const { tuning, lanes } = this.#parts;
+    const entries: Entry[] = [];
+    let bytes = 0;
+    for (const lane of eligible) {
+      let { head } = lane;
+      while (head !== undefined && entries.length < tuning.callRecordsMax && lane.pacer.waitMs === 0) {
+        if (entries.length > 0 && bytes + head.bytes > tuning.callBytesMax) break;
+        lane.take();
+        lane.inFlight++;
+        lane.pacer.spend(head.bytes);
+        bytes += head.bytes;
+        entries.push(head);
+        // Of entries with one shard in a call the first may fail and the second be put.
+        head = tuning.ordering === 'perKey' ? undefined : lane.head;
+      }
+      lanes.taken(lane);
+      if (entries.length >= tuning.callRecordsMax) break;
+    }
+    return entries;
+  }
+
+  async #call(entries: readonly Entry[]): Promise<void> {
+    const { calls, timing, tuning, outcomes } = this.#parts;
+    const startedMs = timing.now();
+    const abort = new AbortController();
+    this.#callsUnderWay.add(abort);
+    this.#breaker.starts();
+    let results: readonly PutResult[] | undefined;
+    let failure: CallFailure | undefined;
+    let isTimedOut = false;
+    const cancelTimeOut = timing.after(tuning.requestTimeoutMs, () => {
+      isTimedOut = true;
+      abort.abort();
+    });
+    try {
+      results = await calls.putRecords(entries, abort.signal);
+      if (results.length !== entries.length) throw new Error(`${results.length} results for ${entries.length} records`);
+      this.#breaker.succeeded();
+    } catch (error) {
+      results = undefined;
+      failure = readFailure(error, isTimedOut);
+      if (isThrottle(failure.code)) this.#breaker.succeeded();
+      else this.#breaker.failed();
+    }
+    cancelTimeOut();
+    const endedMs = timing.now();
+    const call = { entries, startedMs, endedMs, results, failure };
+    noteTries(call);
+    outcomes.called(call);
+    await this.#sortOut(call);
+    this.#callsUnderWay.delete(abort);
+    this.#pump();
+  }
+
+  /** Settles what has been put or cannot be, and gives back the rest. */
+  async #sortOut({ entries, results, failure }: FinishedCall): Promise<void> {
+    const { lanes, timing } = this.#parts;
+    const back = new Map<Lane, Entry[]>();
+    const elsewhere: PendingRecord[] = [];
+    for (const [index, entry] of entries.entries()) {
+      const { lane } = entry;
+      const result = results?.[index] ?? { isPut: false as const, ...(failure as CallFailure) };
+      if (result.isPut) {
+        lane.failures = 0;
+        lane.pacer.put(entry.bytes);
+        if (lane.shardId === undefined || lane.shardId === result.shardId) this.#settlePut(entry, result);
+        else elsewhere.push(...(await this.#settleElsewhere(entry, result)));
+      } else if (this.#isFinal(result.code)) this.#fail(recordsOf(entry), result.code, result.message);
+      else {
+        if (isThrottle(result.code)) lane.pacer.throttled();
+        const given = back.get(lane);
+        if (given === undefined) back.set(lane, [entry]);
+        else given.push(entry);
+      }
+      lane.inFlight--;
+    }
+    for (const [lane, given] of back) {
+      lane.failures++;
+      const backoffMs = Math.min(backoffMsMax, backoffMsFirst * 2 ** Math.min(lane.failures, 20));
+      lane.notBeforeMs = timing.now() + timing.random() * backoffMs;
+      if (lane.isCurrent) {
+        lane.giveBack(given);
+        lanes.returned(lane);
+      } else for (const entry of given) elsewhere.push(...recordsOf(entry));
+    }
+    if (elsewhere.length > 0) this.#rebuild(elsewhere);
+    if (this.#isAborted) this.abort();
+  }
+
+  #settlePut(entry: Entry, { shardId, sequenceNumber }: PutResult & { isPut: true }): void {
+    const { records } = entry;
+    for (let index = 0; index < records.length; index++) {
+      const subSequenceNumber = records.length === 1 ? undefined : index;
+      this.#parts.outcomes.put(records[index] as PendingRecord, { shardId, sequenceNumber, subSequenceNumber });
+    }
+  }
+
+  /**
+   * An entry that went to another shard than it was for: the shards are not those that were known. A record of an aggregate whose key does not
+   * belong to that shard is put again, since the KCL drops it there. Returns those.
+   */
+  async #settleElsewhere(entry: Entry, result: PutResult & { isPut: true }): Promise<PendingRecord[]> {
+    const { map, outcomes } = this.#parts;
+    const refreshed = map.refresh();
+    if (entry.records.length === 1) {
+      this.#settlePut(entry, result);
+      return [];
+    }
+    await refreshed;
+    const range = await map.rangeOf(result.shardId);
+    const again: PendingRecord[] = [];
+    for (const [subSequenceNumber, record] of recordsOf(entry).entries()) {
+      const hashKey = hashKeyOfRecord(record);
+      if (range !== undefined && range.start <= hashKey && hashKey <= range.end) {
+        outcomes.put(record, { ...result, subSequenceNumber });
+        continue;
+      }
+      const last = record.tries.at(-1) as Try;
+      const errorMessage = `It belongs to another shard than ${result.shardId}.`;
+      record.tries = [...record.tries.slice(0, -1), { ...last, errorCode: 'WrongShard', errorMessage }];
+      again.push(record);
+    }
+    return again;
+  }
+
+  #isFinal(code: string): boolean {
+    return isPermanent(code) || (isThrottle(code) && this.#parts.tuning.failsIfThrottled);
+  }
+
+  #fail(records: readonly PendingRecord[], code: string, message: string): void {
+    for (const record of records) this.#parts.outcomes.failed(record, code, message);
+  }
+
+  /** Fails what is at the head of a lane and too old. */
+  #expire(lane: Lane, nowMs: number): void {
+    const { recordTtlMs } = this.#parts.tuning;
+    for (let { head } = lane; head !== undefined; { head } = lane) {
+      const youngest = head.records.at(-1) as PendingRecord;
+      if (youngest.acceptedMs + recordTtlMs > nowMs) return;
+      this.#fail(recordsOf(lane.take()), 'Expired', `It was not put within ${recordTtlMs} ms.`);
+    }
+  }
+
+  /** The same for all lanes; returns when the next will be too old. */
+  #expireAll(nowMs: number): number {
+    let nextMs = Infinity;
+    for (const lane of this.#parts.lanes.active) {
+      if (lane.closesMs <= nowMs) lane.close();
+      this.#expire(lane, nowMs);
+      const youngest = lane.head?.records.at(-1);
+      if (youngest !== undefined) nextMs = Math.min(nextMs, youngest.acceptedMs + this.#parts.tuning.recordTtlMs);
+    }
+    return nextMs;
+  }
+}
+
+function noteTries({ entries, startedMs, endedMs, results, failure }: FinishedCall): void {
+  for (const [index, { records }] of entries.entries()) {
+    const result = results?.[index];
+    const wrong = result === undefined ? failure : result.isPut ? undefined : result;
+    const latest: Try = { startedMs, endedMs, errorCode: wrong?.code, errorMessage: wrong?.message };
+    let before: readonly Try[] | undefined;
+    let tries: readonly Try[] = [];
+    for (const record of records) {
+      if (record.tries !== before) {
+        before = record.tries;
+        tries = [...before, latest];
+      }
+      record.tries = tries;
+    }
+  }
+}

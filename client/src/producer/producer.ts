@@ -1,0 +1,371 @@
+import { channel } from 'node:diagnostics_channel';
+import { hashKeyFromDecimal, type UserRecord } from '../aggregation/index.ts';
+import { ClientError, InvalidArgumentError } from '../errors.ts';
+import { systemTiming, type Timing } from '../timing.ts';
+import { type KinesisCalls, sdkCalls } from './calls.ts';
+import { DeadLetterWriter } from './dead-letters.ts';
+import { Dispatcher, type FinishedCall } from './dispatcher.ts';
+import { Lanes } from './lanes.ts';
+import { Memory } from './memory.ts';
+import { Metrics, type ProducerMetrics } from './metrics.ts';
+import { type ProducerOptions, type ProducerSettings, tuningOf } from './settings.ts';
+import type { ProducerTuning } from './tuning.ts';
+import { ShardMap } from './shard-map.ts';
+import { Spool } from './spool/spool.ts';
+import { PendingRecord, type Place, PutError, type Ticket } from './ticket.ts';
+
+/** A record to put. Text is taken as UTF-8. */
+export interface RecordToPut extends Omit<UserRecord, 'data'> {
+  readonly data: Uint8Array | string;
+}
+
+/** What a record takes of memory besides its data and its key, at most: when it is put alone. Measured; the conformance suite holds it. */
+const recordOverheadBytes = 700;
+const partitionKeyCharsMax = 256;
+/** Then the event loop has a turn. */
+const recordsPerTurn = 500;
+
+/** Each finished PutRecords call, as {@link FinishedCall}. */
+const calls = channel('millrace:producer:call');
+
+/** Waits for the records that had been accepted by then. */
+interface Flush {
+  readonly beforeNumber: number;
+  pending: number;
+  readonly done: () => void;
+}
+
+/** Where a producer runs. */
+export interface ProducerGround {
+  readonly callsOf: (stream: string) => KinesisCalls;
+  readonly timing: Timing;
+}
+
+interface ProducerParts {
+  readonly tuning: ProducerTuning;
+  readonly calls: KinesisCalls;
+  readonly timing: Timing;
+  readonly spool: Spool | undefined;
+  readonly deadLetters: DeadLetterWriter | undefined;
+}
+
+/**
+ * Puts records into a stream: accepts them into a memory of bounded size, packs them, gathers them into calls, and tries again what fails.
+ *
+ * `put` resolves when a record has been accepted; its ticket says when it has been put. Works on AWS and on Millrace.
+ */
+export class Producer implements AsyncDisposable {
+  readonly #tuning: ProducerTuning;
+  readonly #timing: Timing;
+  readonly #lanes: Lanes;
+  readonly #map: ShardMap;
+  readonly #dispatcher: Dispatcher;
+  readonly #memory: Memory;
+  readonly #metrics = new Metrics();
+  readonly #abort = new AbortController();
+  readonly #flushes: Flush[] = [];
+  readonly #deadLetters: DeadLetterWriter | undefined;
+  readonly #spool: Spool | undefined;
+  /** Until what an earlier process left in the spool has been accepted. */
+  #recovering: Promise<void> | undefined;
+  #nextNumber = 0;
+  /** Records accepted since the event loop went on. */
+  #sinceTurn = 0;
+  #nextTurn: Promise<void> | undefined;
+  #endTurn: (() => void) | undefined;
+  #isClosed = false;
+
+  private constructor(parts: ProducerParts) {
+    const { tuning, calls: kinesis, timing } = parts;
+    this.#tuning = tuning;
+    this.#timing = timing;
+    this.#memory = new Memory(tuning.bufferBytesMax);
+    this.#spool = parts.spool;
+    this.#deadLetters = parts.deadLetters;
+    const onChange = (): void => this.#dispatcher.shardsChanged();
+    const map = new ShardMap(kinesis, { timing, signal: this.#abort.signal, onChange });
+    this.#map = map;
+    this.#lanes = new Lanes(map, tuning, timing);
+    const outcomes = {
+      put: (record: PendingRecord, place: Place) => this.#put(record, place),
+      failed: (record: PendingRecord, code: string, message: string) => this.#failed(record, code, message),
+      called: (call: FinishedCall) => {
+        this.#metrics.noteCall(call);
+        if (calls.hasSubscribers) calls.publish(call);
+      },
+    };
+    this.#dispatcher = new Dispatcher({ calls: kinesis, map, lanes: this.#lanes, tuning, timing, outcomes });
+  }
+
+  /**
+   * Ready to accept records. Has asked for the shards of the stream; when they could not be had (it is tried again), only records of the same key
+   * are aggregated. What an earlier process left in the spool is put before all else.
+   *
+   * @throws InvalidArgumentError
+   * @throws ClientError   the spool cannot be opened
+   */
+  static async open(options: ProducerOptions): Promise<Producer> {
+    const callsOf = (stream: string): KinesisCalls => sdkCalls(options.client, stream);
+    return Producer.openOn({ callsOf, timing: systemTiming }, options);
+  }
+
+  /** The same on other ground, for tests. @internal */
+  static async openOn(
+    ground: ProducerGround,
+    options: ProducerSettings & { readonly stream: string },
+  ): Promise<Producer> {
+    const { callsOf, timing } = ground;
+    const tuning = tuningOf(options);
+    const spool = options.spool && (await Spool.open(options.spool));
+    const deadLetters = options.deadLetters && new DeadLetterWriter(options.deadLetters, callsOf);
+    const producer = new Producer({ tuning, calls: callsOf(options.stream), timing, spool, deadLetters });
+    await producer.#map.refresh();
+    if (spool !== undefined) producer.#recovering = producer.#recover(spool);
+    return producer;
+  }
+
+  /**
+   * Accepts a record; waits while the memory is full, and until it is in the spool where there is one. The data may be changed afterwards.
+   *
+   * @throws InvalidArgumentError   the record can never be put
+   * @throws ClosedError
+   * @throws ClientError            the spool cannot take it
+   */
+  put(record: RecordToPut, { signal }: { readonly signal?: AbortSignal } = {}): Promise<Ticket> {
+    try {
+      const user = this.#check(record);
+      const bytes = bytesOf(user);
+      // Whoever puts in a loop leaves no turn to what sends.
+      const isTurnDue = ++this.#sinceTurn >= recordsPerTurn;
+      if (this.#sinceTurn === 1) setImmediate(this.#onTurn);
+      if (this.#spool !== undefined) return this.#putSpooled(this.#spool, user, bytes, signal);
+      if (this.#memory.tryTake(bytes)) {
+        const ticket = this.#accept(user, bytes);
+        return isTurnDue ? this.#turn().then(() => ticket) : Promise.resolve(ticket);
+      }
+      return this.#takeMemory(bytes, signal).then(() => this.#accept(user, bytes));
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+  }
+
+  /** Accepts a record if there is room for it now. Not with a spool, which takes time. @throws InvalidArgumentError @throws ClosedError */
+  tryPut(record: RecordToPut): Ticket | undefined {
+    if (this.#spool !== undefined) throw new InvalidArgumentError('with a spool there is only put, which waits for it');
+    const user = this.#check(record);
+    const bytes = bytesOf(user);
+    return this.#memory.tryTake(bytes) ? this.#accept(user, bytes) : undefined;
+  }
+
+  /**
+   * Puts every record of a source, taking no more from it than there is memory for; resolves when all have been put.
+   *
+   * @throws PutError   of the first record that could not be put; then nothing more is taken from the source
+   */
+  async putAll(
+    source: AsyncIterable<RecordToPut> | Iterable<RecordToPut>,
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<void> {
+    let pending = 0;
+    let failure: unknown;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    let isAtEnd = false;
+    const settled = (): void => {
+      if (--pending === 0 && isAtEnd) resolve();
+    };
+    for await (const record of source) {
+      const { acknowledged } = await this.put(record, options);
+      pending++;
+      acknowledged.then(settled, (error: unknown) => {
+        failure ??= error;
+        settled();
+      });
+      if (failure !== undefined) break;
+    }
+    isAtEnd = true;
+    if (pending > 0) await promise;
+    if (failure !== undefined) throw failure as Error;
+  }
+
+  /** A stream that puts what is written to it, for `pipeTo` and the like. It closes when all has been put; the producer stays open. */
+  writable(): WritableStream<RecordToPut> {
+    let failure: unknown;
+    return new WritableStream<RecordToPut>({
+      write: async (record) => {
+        if (failure !== undefined) throw failure as Error;
+        const { acknowledged } = await this.put(record);
+        acknowledged.catch((error: unknown) => (failure ??= error));
+      },
+      close: async () => {
+        await this.flush();
+        if (failure !== undefined) throw failure as Error;
+      },
+    });
+  }
+
+  /** Sends what has been accepted without waiting for more; resolves when all of it has been put or has failed. */
+  async flush(): Promise<void> {
+    const { pending } = this.#metrics;
+    if (pending === 0) return;
+    await new Promise<void>((done) => {
+      this.#flushes.push({ beforeNumber: this.#nextNumber, pending, done });
+      this.#dispatcher.isFlushing = true;
+    });
+  }
+
+  /**
+   * Accepts nothing more, and puts what has been accepted. When `signal` fires, what has not been put by then fails with the code `Aborted`.
+   * Idempotent.
+   */
+  async close({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    this.#isClosed = true;
+    this.#memory.letAllIn();
+    this.#dispatcher.isFlushing = true;
+    const abort = (): void => this.#dispatcher.abort();
+    if (signal?.aborted === true) abort();
+    signal?.addEventListener('abort', abort, { once: true });
+    await this.#recovering;
+    await this.flush();
+    signal?.removeEventListener('abort', abort);
+    this.#abort.abort();
+    await this.#spool?.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  metrics(): ProducerMetrics {
+    return { ...this.#metrics.now, BufferedBytes: this.#memory.bytes };
+  }
+
+  #check(record: RecordToPut): UserRecord {
+    if (this.#isClosed) throw new ClosedError();
+    const { partitionKey, explicitHashKey } = record;
+    if (typeof partitionKey !== 'string' || partitionKey === '' || partitionKey.length > partitionKeyCharsMax) {
+      throw new InvalidArgumentError(`a partition key has 1 to ${partitionKeyCharsMax} characters`);
+    }
+    if (explicitHashKey !== undefined) {
+      try {
+        hashKeyFromDecimal(explicitHashKey);
+      } catch {
+        throw new InvalidArgumentError(
+          `explicitHashKey is a decimal number from 0 to 2^128 - 1, and not ${explicitHashKey}`,
+        );
+      }
+    }
+    const data = typeof record.data === 'string' ? Buffer.from(record.data) : record.data;
+    const bytes = data.length + Buffer.byteLength(partitionKey);
+    if (bytes > this.#tuning.recordBytesMax) {
+      throw new InvalidArgumentError(
+        `a record of ${bytes} bytes is longer than recordBytesMax, ${this.#tuning.recordBytesMax}`,
+      );
+    }
+    return { partitionKey, explicitHashKey, data };
+  }
+
+  /** Resolves when the event loop has gone on. */
+  #turn(): Promise<void> {
+    this.#nextTurn ??= new Promise((resolve) => (this.#endTurn = resolve));
+    return this.#nextTurn;
+  }
+
+  readonly #onTurn = (): void => {
+    this.#sinceTurn = 0;
+    this.#nextTurn = undefined;
+    this.#endTurn?.();
+  };
+
+  async #takeMemory(bytes: number, signal: AbortSignal | undefined): Promise<void> {
+    await this.#memory.take(bytes, signal);
+    if (!this.#isClosed) return;
+    this.#memory.give(bytes);
+    throw new ClosedError();
+  }
+
+  async #putSpooled(spool: Spool, user: UserRecord, bytes: number, signal: AbortSignal | undefined): Promise<Ticket> {
+    if (this.#recovering !== undefined) await this.#recovering;
+    if (!this.#memory.tryTake(bytes)) await this.#takeMemory(bytes, signal);
+    let spoolNumber: number;
+    try {
+      spoolNumber = await spool.append(user);
+    } catch (error) {
+      this.#memory.give(bytes);
+      throw error;
+    }
+    return this.#accept(user, bytes, spoolNumber);
+  }
+
+  async #recover(spool: Spool): Promise<void> {
+    for await (const { number, record } of spool.recovered()) {
+      const bytes = bytesOf(record);
+      if (!this.#memory.tryTake(bytes)) await this.#memory.take(bytes, undefined);
+      if (this.#abort.signal.aborted) return;
+      this.#accept(record, bytes, number);
+    }
+    this.#recovering = undefined;
+  }
+
+  #accept(user: UserRecord, bytes: number, spoolNumber?: number): PendingRecord {
+    const acceptedMs = this.#timing.now();
+    const record = new PendingRecord(user, { bytes, number: this.#nextNumber++, spoolNumber, acceptedMs });
+    this.#metrics.received++;
+    this.#metrics.pending++;
+    const { lane, isReady } = this.#lanes.add(record);
+    this.#dispatcher.added(lane, isReady);
+    return record;
+  }
+
+  #put(record: PendingRecord, place: Place): void {
+    this.#metrics.put++;
+    this.#metrics.dataPut += record.dataBytes;
+    record.put(place);
+    this.#leave(record);
+    if (record.spoolNumber !== undefined) this.#spool?.settle(record.spoolNumber);
+  }
+
+  #failed(record: PendingRecord, code: string, message: string): void {
+    if (code === 'Expired') this.#metrics.expired++;
+    const { partitionKey, explicitHashKey, data = new Uint8Array(), attempts } = record;
+    const details = { record: { partitionKey, explicitHashKey, data }, attempts };
+    // What was not put because of the close is still in the spool, for the next time.
+    if (code === 'Aborted' || this.#deadLetters === undefined) {
+      if (code !== 'Aborted' && record.spoolNumber !== undefined) this.#spool?.settle(record.spoolNumber);
+      record.fail(new PutError(code, message, details));
+      this.#leave(record);
+      return;
+    }
+    this.#deadLetters.add(new PutError(code, message, details), (cause) => {
+      const isDeadLettered = cause === undefined;
+      if (isDeadLettered && record.spoolNumber !== undefined) this.#spool?.settle(record.spoolNumber);
+      record.fail(new PutError(code, message, { ...details, isDeadLettered, cause }));
+      this.#leave(record);
+    });
+  }
+
+  #leave({ bytes, number }: PendingRecord): void {
+    this.#metrics.pending--;
+    this.#memory.give(bytes);
+    if (this.#flushes.length > 0) this.#leaveFlushes(number);
+  }
+
+  #leaveFlushes(number: number): void {
+    for (const flush of this.#flushes.slice()) {
+      if (number >= flush.beforeNumber || --flush.pending > 0) continue;
+      this.#flushes.splice(this.#flushes.indexOf(flush), 1);
+      this.#dispatcher.isFlushing = this.#isClosed || this.#flushes.length > 0;
+      flush.done();
+    }
+  }
+}
+
+/** The producer accepts nothing more. */
+export class ClosedError extends ClientError {
+  constructor() {
+    super('MR_PRODUCER_CLOSED', 'the producer has been closed');
+  }
+}
+
+function bytesOf({ partitionKey, data }: UserRecord): number {
+  return data.length + partitionKey.length * 2 + recordOverheadBytes;
+}

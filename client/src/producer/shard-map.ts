@@ -1,0 +1,81 @@
+import type { HashKey } from '../aggregation/index.ts';
+import type { Timing } from '../timing.ts';
+import type { KinesisCalls, ShardRange } from './calls.ts';
+
+const retryMsFirst = 1000;
+const retryFactor = 1.5;
+const retryMsMax = 30_000;
+
+/** The open shards of the stream, as far as is known. */
+export class ShardMap {
+  readonly #calls: KinesisCalls;
+  readonly #timing: Timing;
+  readonly #signal: AbortSignal;
+  readonly #onChange: () => void;
+  /** By the end of their ranges; empty while nothing is known. */
+  #open: readonly ShardRange[] = [];
+  #refreshing: Promise<void> | undefined;
+  #retryMs = retryMsFirst;
+  #cancelRetry: (() => void) | undefined;
+
+  /** @param onChange   called after each refresh that has found other shards */
+  constructor(calls: KinesisCalls, options: { timing: Timing; signal: AbortSignal; onChange: () => void }) {
+    this.#calls = calls;
+    this.#timing = options.timing;
+    this.#signal = options.signal;
+    this.#onChange = options.onChange;
+  }
+
+  get isKnown(): boolean {
+    return this.#open.length > 0;
+  }
+
+  /** Undefined while nothing is known. */
+  shardOf(hashKey: HashKey): ShardRange | undefined {
+    let low = 0;
+    let high = this.#open.length - 1;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#open[middle] as ShardRange).end < hashKey) low = middle + 1;
+      else high = middle;
+    }
+    const found = this.#open[low];
+    return found !== undefined && found.start <= hashKey && hashKey <= found.end ? found : undefined;
+  }
+
+  /** Asks once, for all who want to know at a time; tries again by itself, later, after a failure. Never rejects. */
+  refresh(): Promise<void> {
+    this.#refreshing ??= this.#refresh().finally(() => (this.#refreshing = undefined));
+    return this.#refreshing;
+  }
+
+  /** The range of any shard, closed ones too; undefined when it cannot be found out. */
+  async rangeOf(shardId: string): Promise<ShardRange | undefined> {
+    const isIt = (shard: ShardRange): boolean => shard.shardId === shardId;
+    const known = this.#open.find(isIt);
+    if (known !== undefined) return known;
+    return this.#calls.listShards('all', this.#signal).then(
+      (shards) => shards.find(isIt),
+      () => undefined,
+    );
+  }
+
+  async #refresh(): Promise<void> {
+    this.#cancelRetry?.();
+    let found: ShardRange[];
+    try {
+      found = await this.#calls.listShards('open', this.#signal);
+    } catch {
+      if (this.#signal.aborted) return;
+      // Without a map records of one key at most are aggregated, so there is time.
+      this.#cancelRetry = this.#timing.later(this.#retryMs, () => void this.refresh());
+      this.#retryMs = Math.min(this.#retryMs * retryFactor, retryMsMax);
+      return;
+    }
+    this.#retryMs = retryMsFirst;
+    const before = new Set(this.#open.map(({ shardId }) => shardId));
+    if (found.length === before.size && found.every(({ shardId }) => before.has(shardId))) return;
+    this.#open = found.toSorted((a, b) => (a.end < b.end ? -1 : 1));
+    this.#onChange();
+  }
+}

@@ -1,0 +1,163 @@
+import type { UserRecord } from '../aggregation/index.ts';
+import { ClientError } from '../errors.ts';
+
+/** One try to put a record. */
+export interface Attempt {
+  /** From the acceptance of the record, or the end of the attempt before, to the start of this one; milliseconds. */
+  readonly delayMs: number;
+  readonly durationMs: number;
+  /**
+   * Undefined: it was put. Else the code of the service, `WrongShard` when it was put where its key does not belong, or what the SDK calls
+   * the failure of the call. After a time-out or a lost connection the record may have been put all the same.
+   */
+  readonly errorCode?: string | undefined;
+  readonly errorMessage?: string | undefined;
+}
+
+/** Where a record has been put. */
+export interface Place {
+  readonly shardId: string;
+  readonly sequenceNumber: string;
+  /** Place inside an aggregated record; undefined when the record was put as it is. */
+  readonly subSequenceNumber: number | undefined;
+}
+
+export interface Acknowledgement extends Place {
+  /** The last of them has put it. */
+  readonly attempts: readonly Attempt[];
+}
+
+/** A record that has been accepted. */
+export interface Ticket {
+  /** Resolves when the record has been put; rejects with a {@link PutError}. Nobody needs to look at it. */
+  readonly acknowledged: Promise<Acknowledgement>;
+}
+
+/**
+ * A record that has not been put, for good. `code` is `Expired` (older than `recordTtlMs`), `Aborted` (the producer was closed before), or
+ * what the service called it.
+ */
+export class PutError extends ClientError {
+  readonly record: UserRecord;
+  readonly attempts: readonly Attempt[];
+  /** It has been written where dead letters go. If it should have been and could not, `cause` says why. */
+  readonly isDeadLettered: boolean;
+
+  constructor(
+    code: string,
+    message: string,
+    details: { record: UserRecord; attempts: readonly Attempt[]; isDeadLettered?: boolean; cause?: unknown },
+  ) {
+    super(code, message, { cause: details.cause, isRetryable: code === 'Expired' });
+    this.record = details.record;
+    this.attempts = details.attempts;
+    this.isDeadLettered = details.isDeadLettered ?? false;
+  }
+}
+
+/** One PutRecords call, as all records in it know it. */
+export interface Try {
+  readonly startedMs: number;
+  readonly endedMs: number;
+  readonly errorCode?: string | undefined;
+  readonly errorMessage?: string | undefined;
+}
+
+const noTries: readonly Try[] = [];
+
+const ignore = (): void => undefined;
+
+/** A record between acceptance and its end. */
+export class PendingRecord implements Ticket {
+  readonly partitionKey: string;
+  readonly explicitHashKey: string | undefined;
+  /** Undefined while the only copy is in an aggregate. */
+  data: Uint8Array | undefined;
+  readonly dataBytes: number;
+  /** What it is counted as in the producer's memory. */
+  readonly bytes: number;
+  /** Rises with each record. */
+  readonly number: number;
+  /** In the spool; undefined without one. */
+  readonly spoolNumber: number | undefined;
+  readonly acceptedMs: number;
+  /** Records that went together share the list. */
+  tries: readonly Try[] = noTries;
+  #outcome: Acknowledgement | PutError | undefined;
+  #resolvers: PromiseWithResolvers<Acknowledgement> | undefined;
+
+  constructor(
+    record: UserRecord,
+    facts: {
+      readonly bytes: number;
+      readonly number: number;
+      readonly spoolNumber: number | undefined;
+      readonly acceptedMs: number;
+    },
+  ) {
+    this.partitionKey = record.partitionKey;
+    this.explicitHashKey = record.explicitHashKey;
+    this.data = record.data;
+    this.dataBytes = record.data.length;
+    this.bytes = facts.bytes;
+    this.number = facts.number;
+    this.spoolNumber = facts.spoolNumber;
+    this.acceptedMs = facts.acceptedMs;
+  }
+
+  /** Made when it is asked for: most producers look at few of their tickets. */
+  get acknowledged(): Promise<Acknowledgement> {
+    if (this.#resolvers === undefined) {
+      this.#resolvers = Promise.withResolvers();
+      this.#resolvers.promise.catch(ignore); // Whoever asked has it; it must not end the process.
+      if (this.#outcome !== undefined) this.#tell(this.#outcome);
+    }
+    return this.#resolvers.promise;
+  }
+
+  get attempts(): Attempt[] {
+    let beforeMs = this.acceptedMs;
+    return this.tries.map(({ startedMs, endedMs, errorCode, errorMessage }) => {
+      const attempt = { delayMs: startedMs - beforeMs, durationMs: endedMs - startedMs, errorCode, errorMessage };
+      beforeMs = endedMs;
+      return attempt;
+    });
+  }
+
+  put(where: Place): void {
+    this.#settle(new PutAcknowledgement(this, where));
+  }
+
+  fail(error: PutError): void {
+    this.#settle(error);
+  }
+
+  #settle(outcome: Acknowledgement | PutError): void {
+    this.#outcome = outcome;
+    if (this.#resolvers !== undefined) this.#tell(outcome);
+  }
+
+  #tell(outcome: Acknowledgement | PutError): void {
+    if (outcome instanceof PutError) this.#resolvers?.reject(outcome);
+    else this.#resolvers?.resolve(outcome);
+  }
+}
+
+/** Works out the attempts for those who ask. */
+class PutAcknowledgement implements Acknowledgement {
+  readonly shardId: string;
+  readonly sequenceNumber: string;
+  readonly subSequenceNumber: number | undefined;
+  readonly #record: PendingRecord;
+
+  constructor(record: PendingRecord, { shardId, sequenceNumber, subSequenceNumber }: Place) {
+    this.shardId = shardId;
+    this.sequenceNumber = sequenceNumber;
+    this.subSequenceNumber = subSequenceNumber;
+    this.#record = record;
+  }
+
+  get attempts(): readonly Attempt[] {
+    return this.#record.attempts;
+  }
+}

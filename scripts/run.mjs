@@ -27,7 +27,11 @@ const commands = {
   nightly: () => handOver(['conformance/src/nightly.ts', ...args]),
 };
 
-const generators = { model: 'tools/generate-model.ts', 'compatibility table': 'tools/generate-compatibility.ts' };
+const generators = {
+  model: 'tools/generate-model.ts',
+  'compatibility table': 'tools/generate-compatibility.ts',
+  'client reference': 'tools/generate-client-api.ts',
+};
 
 const checks = [
   ['types', ['node_modules/typescript/bin/tsc', '-b']],

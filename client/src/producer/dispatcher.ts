@@ -63,10 +63,6 @@ export class Dispatcher {
     this.#breaker = new CircuitBreaker(parts.timing, { failures: breakerFailures, openMs: breakerOpenMs });
   }
 
-  get isBreakerOpen(): boolean {
-    return this.#breaker.isOpen;
-  }
-
   /** To be called when a record has come to a lane. */
   added(lane: Lane, isReady: boolean): void {
     if (isReady || this.#isFlushing) this.#pump();
@@ -147,6 +143,7 @@ export class Dispatcher {
       if (this.#isFlushing || lane.closesMs <= nowMs) lane.close();
       wakeMs = Math.min(wakeMs, lane.closesMs);
       this.#expire(lane, nowMs);
+      lanes.rested(lane);
       const { head } = lane;
       if (head === undefined || (tuning.ordering === 'perKey' && lane.inFlight > 0)) continue;
       const waitMs = Math.max(lane.notBeforeMs - nowMs, lane.pacer.waitMs);
@@ -239,8 +236,8 @@ export class Dispatcher {
         if (given === undefined) back.set(lane, [entry]);
         else given.push(entry);
       }
-      lane.inFlight--;
     }
+    for (const { lane } of entries) lane.inFlight--;
     for (const [lane, given] of back) {
       lane.failures++;
       const backoffMs = Math.min(backoffMsMax, backoffMsFirst * 2 ** Math.min(lane.failures, 20));
@@ -250,6 +247,7 @@ export class Dispatcher {
         lanes.returned(lane);
       } else for (const entry of given) elsewhere.push(...recordsOf(entry));
     }
+    for (const { lane } of entries) lanes.rested(lane);
     if (elsewhere.length > 0) this.#rebuild(elsewhere);
     if (this.#isAborted) this.abort();
   }
@@ -314,6 +312,7 @@ export class Dispatcher {
     for (const lane of this.#parts.lanes.active) {
       if (lane.closesMs <= nowMs) lane.close();
       this.#expire(lane, nowMs);
+      this.#parts.lanes.rested(lane);
       const youngest = lane.head?.records.at(-1);
       if (youngest !== undefined) nextMs = Math.min(nextMs, youngest.acceptedMs + this.#parts.tuning.recordTtlMs);
     }

@@ -1,8 +1,7 @@
 export { type DeadLetter, type DeadLetters, readDeadLetter } from './dead-letters.ts';
 export { ClosedError, Producer, type RecordToPut } from './producer.ts';
-export type { FinishedCall } from './dispatcher.ts';
 export type { KplSettings } from './kpl-settings.ts';
-export type { ProducerMetrics, Summary } from './metrics.ts';
+export type { ProducerCall, ProducerMetrics, Summary } from './metrics.ts';
 export type { ProducerOptions, ProducerSettings } from './settings.ts';
 export type { ProducerTuning } from './tuning.ts';
 export { type Acknowledgement, type Attempt, type Place, PutError, type Ticket } from './ticket.ts';

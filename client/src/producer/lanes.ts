@@ -39,7 +39,13 @@ export class Lanes {
   taken(lane: Lane): void {
     this.#active.delete(lane);
     if (!lane.isEmpty) this.#active.add(lane);
-    else if (lane.shardId === undefined && lane.inFlight === 0) this.#lanes.delete(lane.name);
+  }
+
+  /** To be told when a lane may hold nothing any more. That of a single key is not kept: there may be any number of them. */
+  rested(lane: Lane): void {
+    if (!lane.isEmpty) return;
+    this.#active.delete(lane);
+    if (lane.shardId === undefined && lane.inFlight === 0 && lane.isCurrent) this.#lanes.delete(lane.name);
   }
 
   /** Something has been put back. */

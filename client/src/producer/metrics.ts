@@ -31,6 +31,38 @@ export interface ProducerMetrics {
   readonly BufferedBytes: number;
 }
 
+/** A finished PutRecords call, as it is published on the diagnostics channel `millrace:producer:call`. */
+export interface ProducerCall {
+  /** Name or ARN. */
+  readonly stream: string;
+  readonly durationMs: number;
+  readonly kinesisRecords: number;
+  readonly userRecords: number;
+  /** Data of all. */
+  readonly bytes: number;
+  /** Of the Kinesis records that were not put: how many for each code. */
+  readonly errors: Readonly<Record<string, number>>;
+}
+
+export function reportOf(stream: string, call: FinishedCall): ProducerCall {
+  const { entries, startedMs, endedMs, results, failure } = call;
+  const errors: Record<string, number> = {};
+  for (const index of entries.keys()) {
+    const result = results?.[index];
+    if (result?.isPut === true) continue;
+    const code = result?.code ?? failure?.code ?? 'Unknown';
+    errors[code] = (errors[code] ?? 0) + 1;
+  }
+  return {
+    stream,
+    durationMs: endedMs - startedMs,
+    kinesisRecords: entries.length,
+    userRecords: entries.reduce((sum, { records }) => sum + records.length, 0),
+    bytes: entries.reduce((sum, { data }) => sum + data.length, 0),
+    errors,
+  };
+}
+
 class Meter implements Summary {
   count = 0;
   sum = 0;

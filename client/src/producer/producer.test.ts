@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Acknowledgement, ClosedError, Producer, type ProducerSettings, PutError, type Ticket } from './index.ts';
@@ -107,6 +108,31 @@ describe('a producer', () => {
       for (const { data } of call) expect(data.length <= 1000 || data.length === 20_000).toBe(true);
     }
     expect(kinesis.consumed()[0]).toHaveLength(300);
+  });
+});
+
+describe('what can be seen', () => {
+  it('is each call, on a diagnostics channel', async () => {
+    const { producer, kinesis, timing } = await open({ isAggregating: false, lingerMs: 10 }, 1);
+    const seen: unknown[] = [];
+    const listener = (call: unknown): void => void seen.push(call);
+    subscribe('millrace:producer:call', listener);
+    let left = 1;
+    kinesis.fateOf = (entry) => (entry !== undefined && left-- > 0 ? 'failed' : 'good');
+    for (const data of ['one', 'two']) await producer.put({ partitionKey: 'p', data });
+    await timing.pass(10);
+    unsubscribe('millrace:producer:call', listener);
+    const what = { stream: 's', durationMs: 0, kinesisRecords: 2, userRecords: 2, bytes: 6 };
+    expect(seen).toEqual([{ ...what, errors: { InternalFailure: 1 } }]);
+    await timing.pass(1000);
+    expect(producer.metrics()).toMatchObject({
+      UserRecordsReceived: 2,
+      UserRecordsPut: 2,
+      UserRecordsDataPut: 6,
+      KinesisRecordsPut: 2,
+      RetriesPerRecord: { count: 2, sum: 1, max: 1 },
+      KinesisRecordsPerPutRecordsRequest: { count: 2, sum: 3, max: 2 },
+    });
   });
 });
 

@@ -7,7 +7,7 @@ import { DeadLetterWriter } from './dead-letters.ts';
 import { Dispatcher, type FinishedCall } from './dispatcher.ts';
 import { Lanes } from './lanes.ts';
 import { Memory } from './memory.ts';
-import { Metrics, type ProducerMetrics } from './metrics.ts';
+import { Metrics, type ProducerMetrics, reportOf } from './metrics.ts';
 import { type ProducerOptions, type ProducerSettings, tuningOf } from './settings.ts';
 import type { ProducerTuning } from './tuning.ts';
 import { ShardMap } from './shard-map.ts';
@@ -25,7 +25,7 @@ const partitionKeyCharsMax = 256;
 /** Then the event loop has a turn. */
 const recordsPerTurn = 500;
 
-/** Each finished PutRecords call, as {@link FinishedCall}. */
+/** Each finished PutRecords call, as a {@link ProducerCall}. */
 const calls = channel('millrace:producer:call');
 
 /** Waits for the records that had been accepted by then. */
@@ -35,13 +35,14 @@ interface Flush {
   readonly done: () => void;
 }
 
-/** Where a producer runs. */
+/** Where a producer runs. @internal */
 export interface ProducerGround {
   readonly callsOf: (stream: string) => KinesisCalls;
   readonly timing: Timing;
 }
 
 interface ProducerParts {
+  readonly stream: string;
   readonly tuning: ProducerTuning;
   readonly calls: KinesisCalls;
   readonly timing: Timing;
@@ -91,7 +92,7 @@ export class Producer implements AsyncDisposable {
       failed: (record: PendingRecord, code: string, message: string) => this.#failed(record, code, message),
       called: (call: FinishedCall) => {
         this.#metrics.noteCall(call);
-        if (calls.hasSubscribers) calls.publish(call);
+        if (calls.hasSubscribers) calls.publish(reportOf(parts.stream, call));
       },
     };
     this.#dispatcher = new Dispatcher({ calls: kinesis, map, lanes: this.#lanes, tuning, timing, outcomes });
@@ -115,10 +116,11 @@ export class Producer implements AsyncDisposable {
     options: ProducerSettings & { readonly stream: string },
   ): Promise<Producer> {
     const { callsOf, timing } = ground;
+    const { stream } = options;
     const tuning = tuningOf(options);
     const spool = options.spool && (await Spool.open(options.spool));
     const deadLetters = options.deadLetters && new DeadLetterWriter(options.deadLetters, callsOf);
-    const producer = new Producer({ tuning, calls: callsOf(options.stream), timing, spool, deadLetters });
+    const producer = new Producer({ stream, tuning, calls: callsOf(stream), timing, spool, deadLetters });
     await producer.#map.refresh();
     if (spool !== undefined) producer.#recovering = producer.#recover(spool);
     return producer;

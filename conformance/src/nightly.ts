@@ -13,13 +13,14 @@ import { straceSuite } from './durability/strace/suite.ts';
 import { Checks } from './harness/checks.ts';
 import { runCommand } from './harness/command.ts';
 import { repositoryFolder, workspaceFile } from './harness/folders.ts';
-import { openTarget } from './harness/target.ts';
+import { openTarget, type Target } from './harness/target.ts';
 import { suites } from './suites.ts';
 import { kclSuiteAtFullSize } from './suites/kcl/suite.ts';
+import { producerSuiteAtFullSize } from './suites/producer/suite.ts';
 
 const usage = `npm run nightly -- [STEP…] [--rounds N] [--seed N] [--durability MODE] [--seeds N] [--steps N] [--megabytes N]
 
-  STEP               kill, points, reshards, flips, crash-sim, sim, mutations, strace, ready, shards, churn, full, kcl, suites; without one all of them, in this order
+  STEP               kill, points, reshards, flips, crash-sim, sim, mutations, strace, ready, shards, churn, full, kcl, producer, suites; without one all of them, in this order
   --rounds N         kill: how often the server is killed at a random moment (default 700)
   --seed N           kill, points, reshards, flips: the same again; without it a new seed, which is printed
   --durability MODE  kill: fsync or os only; without it fsync for all rounds and os for a tenth of them
@@ -54,7 +55,8 @@ const steps: Readonly<Record<string, (checks: Checks) => Promise<void>>> = {
   shards: shardsSuite,
   churn: (checks) => churnSuite({ seconds: 1200, streamBytes: 2e9 }, checks),
   full: fullSuite,
-  kcl,
+  kcl: (checks) => onTarget(checks, kclSuiteAtFullSize),
+  producer: (checks) => onTarget(checks, producerSuiteAtFullSize),
   suites: (checks) => child(checks, 'conformance/src/main.ts', otherSuites()),
 };
 
@@ -100,10 +102,10 @@ async function kill(checks: Checks): Promise<void> {
   }
 }
 
-async function kcl(checks: Checks): Promise<void> {
-  const target = await openTarget(undefined, 0);
+async function onTarget(checks: Checks, run: (target: Target, checks: Checks) => Promise<void>): Promise<void> {
+  const target = await openTarget(undefined, 100_000);
   try {
-    await kclSuiteAtFullSize(target, checks);
+    await run(target, checks);
   } finally {
     await target.close();
   }

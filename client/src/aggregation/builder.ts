@@ -17,7 +17,7 @@ const frameBytes = magic.length + digestBytes;
 
 /**
  * Packs user records into one Kinesis record in the KPL's format. Whoever fills it sees to it that all records of an aggregate belong to one
- * shard: the KCL drops those that do not. Used again after {@link finish}.
+ * shard: the KCL drops the aggregate otherwise. Used again after {@link finish}.
  */
 export class AggregateBuilder {
   readonly #keys = new Table(tags.partitionKey);

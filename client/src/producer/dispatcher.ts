@@ -261,11 +261,11 @@ export class Dispatcher {
   }
 
   /**
-   * An entry that went to another shard than it was for: the shards are not those that were known. A record of an aggregate whose key does not
-   * belong to that shard is put again, since the KCL drops it there. Returns those.
+   * An entry that went to another shard than it was for: the shards are not those that were known. When the keys of all its records belong to that
+   * shard, all is well. Else the KCL drops the aggregate there, the records that do belong included, and they are put again. Returns those.
    */
-  async #settleElsewhere(entry: Entry, result: PutResult & { isPut: true }): Promise<PendingRecord[]> {
-    const { map, outcomes } = this.#parts;
+  async #settleElsewhere(entry: Entry, result: PutResult & { isPut: true }): Promise<readonly PendingRecord[]> {
+    const { map } = this.#parts;
     const refreshed = map.refresh();
     if (entry.records.length === 1) {
       this.#settlePut(entry, result);
@@ -273,19 +273,21 @@ export class Dispatcher {
     }
     await refreshed;
     const range = await map.rangeOf(result.shardId);
-    const again: PendingRecord[] = [];
-    for (const [subSequenceNumber, record] of recordsOf(entry).entries()) {
+    const belongs = (record: PendingRecord): boolean => {
       const hashKey = hashKeyOfRecord(record);
-      if (range !== undefined && range.start <= hashKey && hashKey <= range.end) {
-        outcomes.put(record, { ...result, subSequenceNumber });
-        continue;
-      }
-      const last = record.tries.at(-1) as Try;
-      const errorMessage = `It belongs to another shard than ${result.shardId}.`;
-      record.tries = [...record.tries.slice(0, -1), { ...last, errorCode: 'WrongShard', errorMessage }];
-      again.push(record);
+      return range !== undefined && range.start <= hashKey && hashKey <= range.end;
+    };
+    if (entry.records.every(belongs)) {
+      this.#settlePut(entry, result);
+      return [];
     }
-    return again;
+    const records = recordsOf(entry);
+    const errorMessage = `It was put into ${result.shardId} with records that belong to other shards.`;
+    for (const record of records) {
+      const last = record.tries.at(-1) as Try;
+      record.tries = [...record.tries.slice(0, -1), { ...last, errorCode: 'WrongShard', errorMessage }];
+    }
+    return records;
   }
 
   #isFinal(code: string): boolean {

@@ -7,7 +7,7 @@ export interface Attempt {
   readonly delayMs: number;
   readonly durationMs: number;
   /**
-   * Undefined: it was put. Else the code of the service, `WrongShard` when it was put where its key does not belong, or what the SDK calls
+   * Undefined: it was put. Else the code of the service, `WrongShard` when it was put in an aggregate where the KCL drops it, or what the SDK calls
    * the failure of the call. After a time-out or a lost connection the record may have been put all the same.
    */
   readonly errorCode?: string | undefined;

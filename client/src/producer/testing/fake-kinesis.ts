@@ -48,16 +48,14 @@ export class FakeKinesis implements KinesisCalls {
     this.#addShard(value(left.start), value(right.end));
   }
 
-  /** What a strict consumer sees: the records of each shard in order, without those of aggregates that do not belong to it. */
+  /** What the KCL sees: the records of each shard in order, without aggregates that have a record which does not belong to it. */
   consumed(): UserRecord[][] {
     return this.shards.map(({ records, start, end }) =>
       records.flatMap((record) => {
         const users = deaggregate(record.data);
         if (users === undefined) return [record];
-        return users.filter((user) => {
-          const hashKey = hashKeyOfUser(user);
-          return start <= hashKey && hashKey <= end;
-        });
+        const hashKeys = users.map(hashKeyOfUser);
+        return hashKeys.every((hashKey) => start <= hashKey && hashKey <= end) ? users : [];
       }),
     );
   }

@@ -1,10 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { KinesisClient } from '@aws-sdk/client-kinesis';
+import { Producer } from '@millrace/client';
+import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { Connection } from '../../durability/connection.ts';
 import { Resharder } from '../../durability/resharder.ts';
 import { SeededRandom } from '../../durability/seeded-random.ts';
 import { isOpen, listShards } from '../../durability/shard-list.ts';
+import { credentials, region } from '../../harness/target.ts';
 
-const keys = Array.from({ length: 48 }, (_, i) => `key-${i}`);
+/** Each record of these is put as it is. */
+const plainKeys = Array.from({ length: 24 }, (_, i) => `key-${i}`);
+/** Records of these go into aggregates, which the library must take apart and whose order must hold. */
+const packedKeys = Array.from({ length: 24 }, (_, i) => `packed-${i}`);
 const batchEveryMs = 200;
 const openMin = 4;
 const openMax = 14;
@@ -17,34 +24,54 @@ export class ProducedStream {
   reshards = 0;
   readonly #puts: Connection;
   readonly #control: Connection;
+  readonly #client: KinesisClient;
+  #producer: Producer | undefined;
 
   constructor(endpoint: string, name: string) {
     this.name = name;
     this.#puts = new Connection(endpoint);
     this.#control = new Connection(endpoint);
+    const requestHandler = new NodeHttpHandler();
+    this.#client = new KinesisClient({ endpoint, region, credentials, requestHandler, maxAttempts: 1 });
   }
 
   async create(shards: number): Promise<void> {
     await this.#control.mustCall('CreateStream', { StreamName: this.name, ShardCount: shards });
+    const options = { ordering: 'perKey', lingerMs: 20 } as const;
+    this.#producer = await Producer.open({ client: this.#client, stream: this.name, ...options });
   }
 
   get total(): number {
     return [...this.acknowledged.values()].reduce((sum, count) => sum + count, 0);
   }
 
-  /** A record of every key in each call, one call after the other, so that the order of a key is that of its numbers. */
+  /** A record of every key in each round, one round after the other, so that the order of a key is that of its numbers. */
   async produceUntil(endMs: number): Promise<void> {
     while (performance.now() < endMs) {
       const startedMs = performance.now();
-      const Records = keys.map((key) => ({
-        PartitionKey: key,
-        Data: Buffer.from(`${key} ${this.acknowledged.get(key) ?? 0}`),
-      }));
-      const { FailedRecordCount } = await this.#puts.mustCall('PutRecords', { StreamName: this.name, Records });
-      if (FailedRecordCount !== 0) throw new Error(`PutRecords: ${String(FailedRecordCount)} records failed`);
-      for (const key of keys) this.acknowledged.set(key, (this.acknowledged.get(key) ?? 0) + 1);
+      await Promise.all([this.#putPlain(), this.#putPacked()]);
+      for (const key of [...plainKeys, ...packedKeys]) this.acknowledged.set(key, this.#numberOf(key) + 1);
       await sleep(Math.max(0, batchEveryMs - (performance.now() - startedMs)));
     }
+  }
+
+  async #putPlain(): Promise<void> {
+    const Records = plainKeys.map((key) => ({ PartitionKey: key, Data: Buffer.from(this.#nextOf(key)) }));
+    const { FailedRecordCount } = await this.#puts.mustCall('PutRecords', { StreamName: this.name, Records });
+    if (FailedRecordCount !== 0) throw new Error(`PutRecords: ${String(FailedRecordCount)} records failed`);
+  }
+
+  async #putPacked(): Promise<void> {
+    await this.#producer?.putAll(packedKeys.map((key) => ({ partitionKey: key, data: this.#nextOf(key) })));
+  }
+
+  #nextOf(key: string): string {
+    return `${key} ${this.#numberOf(key)}`;
+  }
+
+  /** Of its next record. */
+  #numberOf(key: string): number {
+    return this.acknowledged.get(key) ?? 0;
   }
 
   /** Splits, merges and scales at random, one step after the other. */
@@ -65,7 +92,9 @@ export class ProducedStream {
     return shards.filter((shard) => !isOpen(shard)).map(({ ShardId }) => ShardId);
   }
 
-  close(): void {
+  async close(): Promise<void> {
+    await this.#producer?.close();
+    this.#client.destroy();
     this.#puts.close();
     this.#control.close();
   }

@@ -64,7 +64,7 @@ async function runOnce(target: Target, dynamoDb: DynamoDbLocal, run: KclRun, che
     for (const application of applications) await judge(stream, application, run.workers, checks);
   } finally {
     await Promise.all(applications.map((application) => application.stop()));
-    stream.close();
+    await stream.close();
   }
 }
 

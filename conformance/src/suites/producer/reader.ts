@@ -9,8 +9,8 @@ export interface FoundRecord {
   /** Undefined when it was put as it is. */
   readonly subSequenceNumber: number | undefined;
   readonly text: string;
-  /** The KCL drops it otherwise. */
-  readonly isInShard: boolean;
+  /** The KCL drops an aggregate if one of its records does not belong to the shard, and all the others in it. */
+  readonly isDropped: boolean;
 }
 
 interface WireRecord {
@@ -47,14 +47,14 @@ function usersOf(
   const start = hashKeyFromDecimal(HashKeyRange.StartingHashKey);
   const end = hashKeyFromDecimal(HashKeyRange.EndingHashKey);
   const users = deaggregate(Data);
-  return (users ?? [{ partitionKey: PartitionKey, data: Data }]).map(({ partitionKey, data }, index) => {
-    const hashKey = hashKeyOf(partitionKey);
-    return {
-      shardId: ShardId,
-      sequenceNumber: SequenceNumber,
-      subSequenceNumber: users === undefined ? undefined : index,
-      text: Buffer.from(data).toString(),
-      isInShard: start <= hashKey && hashKey <= end,
-    };
-  });
+  const all = users ?? [{ partitionKey: PartitionKey, data: Data }];
+  const hashKeys = all.map(({ partitionKey }) => hashKeyOf(partitionKey));
+  const isDropped = hashKeys.some((hashKey) => hashKey < start || end < hashKey);
+  return all.map(({ data }, index) => ({
+    shardId: ShardId,
+    sequenceNumber: SequenceNumber,
+    subSequenceNumber: users === undefined ? undefined : index,
+    text: Buffer.from(data).toString(),
+    isDropped,
+  }));
 }

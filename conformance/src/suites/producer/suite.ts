@@ -91,7 +91,7 @@ async function putAndFind(endpoint: string, records: number): Promise<void> {
         put?.shardId === record.shardId &&
         put.sequenceNumber === record.sequenceNumber &&
         put.subSequenceNumber === record.subSequenceNumber;
-      if (!isThere || !record.isInShard)
+      if (!isThere || record.isDropped)
         throw new Error(`${record.text} is at ${placeOf(record)}, not ${JSON.stringify(put)}`);
       acknowledged.delete(record.text);
     }
@@ -127,8 +127,8 @@ async function putWhileResharding(endpoint: string, ordering: 'none' | 'perKey',
     await producer.close();
     client.destroy();
     mustBe('records that failed', failures.length, 0);
-    // What does not belong to the shard it is in the producer has put again; consumers drop it.
-    const found = (await readAll(connection, stream)).filter(({ isInShard }) => isInShard).map(({ text }) => text);
+    // What the KCL drops the producer has put again.
+    const found = (await readAll(connection, stream)).filter(({ isDropped }) => !isDropped).map(({ text }) => text);
     mustBe('records found', new Set(found).size, accepted);
     mustBe('records found again', found.length - accepted, 0);
     if (ordering === 'perKey') mustBeInOrder(found);
@@ -286,7 +286,7 @@ class Produced {
     const connection = new Connection(this.#endpoint);
     const found = await readAll(connection, this.stream);
     connection.close();
-    const numbers = new Set(found.filter(({ isInShard }) => isInShard).map(({ text }) => Number(text.split(' ')[1])));
+    const numbers = new Set(found.filter(({ isDropped }) => !isDropped).map(({ text }) => Number(text.split(' ')[1])));
     for (const { first, accepted } of this.#ranges) {
       if (accepted === first) throw new Error(`nothing was accepted from ${first} on`);
       for (let number = first; number < accepted; number++) {

@@ -38,6 +38,18 @@ export interface DispatcherParts {
 /** A call goes before the linger time is over when a shard has so much, or all together have so many times more. Source: the KPL's collector. */
 const laneBytesEnough = 256 * 1024;
 const backoffMsFirst = 50;
+/** A lane that waits is looked at again so often: what it waits for may come sooner. */
+const lookAgainMs = 250;
+/** What Node's timers take. */
+const timerMsMax = 2 ** 31 - 1;
+/** The newest tries of a record are kept. */
+const triesMax = 100;
+/** One record of a call can be the cause. */
+const codesOfOneRecord: ReadonlySet<string> = new Set([
+  'InvalidArgumentException',
+  'SerializationException',
+  'ValidationException',
+]);
 const backoffMsMax = 5000;
 
 /** Gathers entries into PutRecords calls, sends them, and sorts out the answers. */
@@ -65,8 +77,15 @@ export class Dispatcher {
 
   /** To be called when a record has come to a lane. */
   added(lane: Lane, isReady: boolean): void {
-    if (isReady || this.#isFlushing) this.#pump();
-    else if (lane.closesMs < this.#timerMs) this.#wakeAt(lane.closesMs);
+    const { tuning, timing } = this.#parts;
+    if (this.#isAborted) this.abort();
+    else if (!isReady && !this.#isFlushing) this.#wakeBy(lane.closesMs);
+    else if (!this.#isSettling && this.#callsUnderWay.size < tuning.callsMax && !this.#breaker.isOpen) this.#pump();
+    else this.#wakeBy(timing.now() + tuning.recordTtlMs);
+  }
+
+  #wakeBy(atMs: number): void {
+    if (atMs < this.#timerMs) this.#wakeAt(atMs);
   }
 
   /** Whether nothing waits for others to go with. */
@@ -94,7 +113,7 @@ export class Dispatcher {
   #rebuild(records: readonly PendingRecord[]): void {
     if (this.#parts.tuning.ordering === 'perKey' && this.#callsUnderWay.size > 0) {
       this.#isSettling = true;
-      this.#held.push(...records);
+      for (const record of records) this.#held.push(record);
     } else this.#parts.lanes.rebuild(records);
   }
 
@@ -121,10 +140,13 @@ export class Dispatcher {
     this.#cancelTimer = undefined;
     this.#timerMs = atMs;
     if (atMs === Infinity) return;
-    this.#cancelTimer = this.#parts.timing.after(Math.max(0, atMs - this.#parts.timing.now()), () => {
-      this.#timerMs = Infinity;
-      this.#pump();
-    });
+    this.#cancelTimer = this.#parts.timing.after(
+      Math.min(timerMsMax, Math.max(0, atMs - this.#parts.timing.now())),
+      () => {
+        this.#timerMs = Infinity;
+        this.#pump();
+      },
+    );
   }
 
   /** What goes now; none when it is better, or necessary, to wait: then the time to look again. */
@@ -148,7 +170,7 @@ export class Dispatcher {
       if (head === undefined || (tuning.ordering === 'perKey' && lane.inFlight > 0)) continue;
       const waitMs = Math.max(lane.notBeforeMs - nowMs, lane.pacer.waitMs);
       if (waitMs > 0) {
-        wakeMs = Math.min(wakeMs, nowMs + waitMs);
+        wakeMs = Math.min(wakeMs, nowMs + Math.min(waitMs, lookAgainMs));
         continue;
       }
       eligible.push(lane);
@@ -168,16 +190,21 @@ export class Dispatcher {
     for (const lane of eligible) {
       let { head } = lane;
       while (head !== undefined && entries.length < tuning.callRecordsMax && lane.pacer.waitMs === 0) {
-        if (entries.length > 0 && bytes + head.bytes > tuning.callBytesMax) break;
+        if (entries.length > 0 && (bytes + head.bytes > tuning.callBytesMax || head.goesAlone)) break;
         lane.take();
         lane.inFlight++;
         lane.pacer.spend(head.bytes);
         bytes += head.bytes;
         entries.push(head);
+        if (head.goesAlone) {
+          lanes.taken(lane);
+          return entries;
+        }
         // Of entries with one shard in a call the first may fail and the second be put.
         head = tuning.ordering === 'perKey' ? undefined : lane.head;
       }
-      lanes.taken(lane);
+      // One of which nothing fitted keeps its turn.
+      if (entries.at(-1)?.lane === lane) lanes.taken(lane);
       if (entries.length >= tuning.callRecordsMax) break;
     }
     return entries;
@@ -228,14 +255,18 @@ export class Dispatcher {
         lane.failures = 0;
         lane.pacer.put(entry.bytes);
         if (lane.shardId === undefined || lane.shardId === result.shardId) this.#settlePut(entry, result);
-        else elsewhere.push(...(await this.#settleElsewhere(entry, result)));
-      } else if (this.#isFinal(result.code)) this.#fail(recordsOf(entry), result.code, result.message);
-      else {
-        if (isThrottle(result.code)) lane.pacer.throttled();
-        const given = back.get(lane);
-        if (given === undefined) back.set(lane, [entry]);
-        else given.push(entry);
+        else for (const record of await this.#settleElsewhere(entry, result)) elsewhere.push(record);
+        continue;
       }
+      if (isThrottle(result.code)) lane.pacer.throttled();
+      const isMaybeAnother = failure !== undefined && entries.length > 1 && codesOfOneRecord.has(failure.code);
+      if (this.#isFinal(result.code) && !isMaybeAnother) {
+        this.#fail(recordsOf(entry), result.code, result.message);
+        continue;
+      }
+      const given = back.get(lane) ?? [];
+      given.push(isMaybeAnother ? { ...entry, goesAlone: true } : entry);
+      back.set(lane, given);
     }
     for (const { lane } of entries) lane.inFlight--;
     for (const [lane, given] of back) {
@@ -245,7 +276,7 @@ export class Dispatcher {
       if (lane.isCurrent) {
         lane.giveBack(given);
         lanes.returned(lane);
-      } else for (const entry of given) elsewhere.push(...recordsOf(entry));
+      } else for (const entry of given) for (const record of recordsOf(entry)) elsewhere.push(record);
     }
     for (const { lane } of entries) lanes.rested(lane);
     if (elsewhere.length > 0) this.#rebuild(elsewhere);
@@ -273,14 +304,19 @@ export class Dispatcher {
     }
     await refreshed;
     const range = await map.rangeOf(result.shardId);
+    // The first record has decided the shard, so those with its key belong there whatever its range is.
+    const firstKey = hashKeyOfRecord(entry.records[0] as PendingRecord);
+    const { start, end } = range ?? { start: firstKey, end: firstKey };
     const belongs = (record: PendingRecord): boolean => {
       const hashKey = hashKeyOfRecord(record);
-      return range !== undefined && range.start <= hashKey && hashKey <= range.end;
+      return start <= hashKey && hashKey <= end;
     };
     if (entry.records.every(belongs)) {
       this.#settlePut(entry, result);
       return [];
     }
+    // Or the same would go there again.
+    if (range === undefined) map.forget();
     const records = recordsOf(entry);
     const errorMessage = `It was put into ${result.shardId} with records that belong to other shards.`;
     for (const record of records) {
@@ -332,7 +368,7 @@ function noteTries({ entries, startedMs, endedMs, results, failure }: FinishedCa
     for (const record of records) {
       if (record.tries !== before) {
         before = record.tries;
-        tries = [...before, latest];
+        tries = [...before.slice(1 - triesMax), latest];
       }
       record.tries = tries;
     }

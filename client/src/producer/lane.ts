@@ -14,6 +14,8 @@ export interface Entry extends PutEntry {
   readonly bytes: number;
   /** When it should go even if nothing goes with it. */
   readonly dueMs: number;
+  /** A call that it was in was refused, maybe because of another. */
+  readonly goesAlone: boolean;
 }
 
 /** What is on its way to one shard, or, while the shards are not known, what has one key. */
@@ -32,7 +34,7 @@ export class Lane {
   /** Before then nothing goes. */
   notBeforeMs = 0;
   readonly #tuning: ProducerTuning;
-  /** Only while it holds something, where there are many lanes. */
+  /** Let go of where there are many lanes, and when it has grown. */
   #builder: AggregateBuilder | undefined;
   #open: PendingRecord[] = [];
   #ready: Array<Entry | undefined> = [];
@@ -96,11 +98,11 @@ export class Lane {
     if (first === undefined) return;
     const dueMs = this.closesMs;
     const { data, partitionKey, explicitHashKey } = (this.#builder as AggregateBuilder).finish();
-    if (this.shardId === undefined) this.#builder = undefined;
+    if (this.shardId === undefined || data.length > this.#tuning.aggregateBytesMax) this.#builder = undefined;
     if (records.length === 1) first.data = data;
     this.#open = [];
-    const bytes = data.length + partitionKey.length;
-    this.#ready.push({ lane: this, records, data, partitionKey, explicitHashKey, bytes, dueMs });
+    const bytes = data.length + Buffer.byteLength(partitionKey);
+    this.#ready.push({ lane: this, records, data, partitionKey, explicitHashKey, bytes, dueMs, goesAlone: false });
     this.#readyBytes += bytes;
   }
 
@@ -133,7 +135,7 @@ export class Lane {
   drain(): PendingRecord[] {
     this.close();
     const records: PendingRecord[] = [];
-    while (this.readyCount > 0) records.push(...recordsOf(this.take()));
+    while (this.readyCount > 0) for (const record of recordsOf(this.take())) records.push(record);
     this.isCurrent = false;
     return records;
   }

@@ -10,7 +10,7 @@ import { defaults } from './tuning.ts';
 it('lanes of single keys are forgotten when they are empty and nothing of them is under way', () => {
   const timing = new ManualTiming();
   const signal = new AbortController().signal;
-  const map = new ShardMap(new FakeKinesis(timing, 1), { timing, signal, onChange: () => undefined });
+  const map = new ShardMap(new FakeKinesis(timing, 1), { timing, signal, timeoutMs: 1000, onChange: () => undefined });
   const lanes = new Lanes(map, defaults, timing);
   const add = (): Lane => {
     const facts = { bytes: 0, number: 0, spoolNumber: undefined, acceptedMs: 0 };

@@ -26,19 +26,31 @@ export class Memory {
     return true;
   }
 
-  /** Resolves when so much has been taken. @throws the signal's reason, and then nothing has been taken */
-  async take(bytes: number, signal: AbortSignal | undefined): Promise<void> {
+  /**
+   * Waits until so much can be taken, takes it, and calls `use` at once, before anybody who comes later.
+   *
+   * @throws the signal's reason, and then nothing has been taken; what `use` throws
+   */
+  async take<Result>(bytes: number, signal: AbortSignal | undefined, use: () => Result): Promise<Awaited<Result>> {
     signal?.throwIfAborted();
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const waiter = { bytes, go: resolve };
+    const { promise, resolve, reject } = Promise.withResolvers<Result>();
+    const go = (): void => {
+      signal?.removeEventListener('abort', leave);
+      try {
+        resolve(use());
+      } catch (error) {
+        reject(error as Error);
+      }
+    };
+    const waiter = { bytes, go };
     const leave = (): void => {
       this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
       reject(signal?.reason as Error);
+      this.give(0); // There may be room for those behind it.
     };
     this.#waiters.push(waiter);
     signal?.addEventListener('abort', leave, { once: true });
-    await promise;
-    signal?.removeEventListener('abort', leave);
+    return await promise;
   }
 
   give(bytes: number): void {
@@ -50,7 +62,7 @@ export class Memory {
 
   /** Nobody waits any longer, whether there is room or not. */
   letAllIn(): void {
-    for (const waiter of this.#waiters.slice()) this.#letIn(waiter);
+    for (let first = this.#waiters[0]; first !== undefined; first = this.#waiters[0]) this.#letIn(first);
   }
 
   #fits(bytes: number): boolean {

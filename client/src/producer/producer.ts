@@ -69,6 +69,8 @@ export class Producer implements AsyncDisposable {
   readonly #spool: Spool | undefined;
   /** Until what an earlier process left in the spool has been accepted. */
   #recovering: Promise<void> | undefined;
+  /** Puts that are on their way into the spool. */
+  readonly #entering = new Set<Promise<unknown>>();
   #nextNumber = 0;
   /** Records accepted since the event loop went on. */
   #sinceTurn = 0;
@@ -84,7 +86,8 @@ export class Producer implements AsyncDisposable {
     this.#spool = parts.spool;
     this.#deadLetters = parts.deadLetters;
     const onChange = (): void => this.#dispatcher.shardsChanged();
-    const map = new ShardMap(kinesis, { timing, signal: this.#abort.signal, onChange });
+    const timeoutMs = tuning.requestTimeoutMs;
+    const map = new ShardMap(kinesis, { timing, signal: this.#abort.signal, timeoutMs, onChange });
     this.#map = map;
     this.#lanes = new Lanes(map, tuning, timing);
     const outcomes = {
@@ -118,11 +121,16 @@ export class Producer implements AsyncDisposable {
     const { callsOf, timing } = ground;
     const { stream } = options;
     const tuning = tuningOf(options);
-    const spool = options.spool && (await Spool.open(options.spool));
+    const calls = callsOf(stream);
     const deadLetters = options.deadLetters && new DeadLetterWriter(options.deadLetters, callsOf);
-    const producer = new Producer({ stream, tuning, calls: callsOf(stream), timing, spool, deadLetters });
+    // Last: it is locked from here to the close.
+    const spool = options.spool && (await Spool.open(options.spool));
+    const producer = new Producer({ stream, tuning, calls, timing, spool, deadLetters });
     await producer.#map.refresh();
-    if (spool !== undefined) producer.#recovering = producer.#recover(spool);
+    if (spool !== undefined) {
+      producer.#recovering = producer.#recover(spool);
+      producer.#recovering.catch(() => undefined); // Each put tells, and the close.
+    }
     return producer;
   }
 
@@ -135,17 +143,18 @@ export class Producer implements AsyncDisposable {
    */
   put(record: RecordToPut, { signal }: { readonly signal?: AbortSignal } = {}): Promise<Ticket> {
     try {
+      signal?.throwIfAborted();
       const user = this.#check(record);
       const bytes = bytesOf(user);
       // Whoever puts in a loop leaves no turn to what sends.
       const isTurnDue = ++this.#sinceTurn >= recordsPerTurn;
       if (this.#sinceTurn === 1) setImmediate(this.#onTurn);
-      if (this.#spool !== undefined) return this.#putSpooled(this.#spool, user, bytes, signal);
+      if (this.#spool !== undefined) return this.#enter(this.#putSpooled(this.#spool, user, bytes, signal));
       if (this.#memory.tryTake(bytes)) {
         const ticket = this.#accept(user, bytes);
         return isTurnDue ? this.#turn().then(() => ticket) : Promise.resolve(ticket);
       }
-      return this.#takeMemory(bytes, signal).then(() => this.#accept(user, bytes));
+      return this.#memory.take(bytes, signal, () => this.#use(bytes, () => this.#accept(user, bytes)));
     } catch (error) {
       return Promise.reject(error as Error);
     }
@@ -193,9 +202,11 @@ export class Producer implements AsyncDisposable {
   writable(): WritableStream<RecordToPut> {
     let failure: unknown;
     return new WritableStream<RecordToPut>({
-      write: async (record) => {
+      write: async (record, controller) => {
         if (failure !== undefined) throw failure as Error;
-        const { acknowledged } = await this.put(record);
+        // The published type leaves it out.
+        const { signal } = controller as unknown as { readonly signal: AbortSignal };
+        const { acknowledged } = await this.put(record, { signal });
         acknowledged.catch((error: unknown) => (failure ??= error));
       },
       close: async () => {
@@ -223,14 +234,23 @@ export class Producer implements AsyncDisposable {
     this.#isClosed = true;
     this.#memory.letAllIn();
     this.#dispatcher.isFlushing = true;
-    const abort = (): void => this.#dispatcher.abort();
+    const abort = (): void => {
+      this.#abort.abort();
+      this.#dispatcher.abort();
+      this.#deadLetters?.abort();
+      this.#memory.letAllIn();
+    };
     if (signal?.aborted === true) abort();
     signal?.addEventListener('abort', abort, { once: true });
-    await this.#recovering;
-    await this.flush();
-    signal?.removeEventListener('abort', abort);
-    this.#abort.abort();
-    await this.#spool?.close();
+    try {
+      await this.#recovering;
+    } finally {
+      await Promise.allSettled(this.#entering);
+      await this.flush();
+      signal?.removeEventListener('abort', abort);
+      this.#abort.abort();
+      await this.#spool?.close();
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -257,6 +277,7 @@ export class Producer implements AsyncDisposable {
       }
     }
     const data = typeof record.data === 'string' ? Buffer.from(record.data) : record.data;
+    if (!(data instanceof Uint8Array)) throw new InvalidArgumentError('data is bytes (Uint8Array) or text');
     const bytes = data.length + Buffer.byteLength(partitionKey);
     if (bytes > this.#tuning.recordBytesMax) {
       throw new InvalidArgumentError(
@@ -278,31 +299,42 @@ export class Producer implements AsyncDisposable {
     this.#endTurn?.();
   };
 
-  async #takeMemory(bytes: number, signal: AbortSignal | undefined): Promise<void> {
-    await this.#memory.take(bytes, signal);
-    if (!this.#isClosed) return;
+  /** Uses memory that has been waited for, unless the producer has been closed meanwhile. */
+  #use<Result>(bytes: number, use: () => Result): Result {
+    if (!this.#isClosed) return use();
     this.#memory.give(bytes);
     throw new ClosedError();
   }
 
+  /** The close waits for it. */
+  #enter(putting: Promise<Ticket>): Promise<Ticket> {
+    this.#entering.add(putting);
+    const left = (): void => void this.#entering.delete(putting);
+    putting.then(left, left);
+    return putting;
+  }
+
   async #putSpooled(spool: Spool, user: UserRecord, bytes: number, signal: AbortSignal | undefined): Promise<Ticket> {
     if (this.#recovering !== undefined) await this.#recovering;
-    if (!this.#memory.tryTake(bytes)) await this.#takeMemory(bytes, signal);
-    let spoolNumber: number;
-    try {
-      spoolNumber = await spool.append(user);
-    } catch (error) {
-      this.#memory.give(bytes);
-      throw error;
-    }
-    return this.#accept(user, bytes, spoolNumber);
+    signal?.throwIfAborted();
+    if (this.#isClosed) throw new ClosedError();
+    const append = (): Promise<number> =>
+      spool.append(user).catch((error: unknown) => {
+        this.#memory.give(bytes);
+        throw error;
+      });
+    const appending = this.#memory.tryTake(bytes)
+      ? append()
+      : this.#memory.take(bytes, signal, () => this.#use(bytes, append));
+    return this.#accept(user, bytes, await appending);
   }
 
   async #recover(spool: Spool): Promise<void> {
     for await (const { number, record } of spool.recovered()) {
       const bytes = bytesOf(record);
-      if (!this.#memory.tryTake(bytes)) await this.#memory.take(bytes, undefined);
-      if (this.#abort.signal.aborted) return;
+      if (!this.#memory.tryTake(bytes)) await this.#memory.take(bytes, undefined, () => undefined);
+      // What is not accepted stays in the spool.
+      if (this.#abort.signal.aborted) return this.#memory.give(bytes);
       this.#accept(record, bytes, number);
     }
     this.#recovering = undefined;
@@ -337,8 +369,7 @@ export class Producer implements AsyncDisposable {
       this.#leave(record);
       return;
     }
-    this.#deadLetters.add(new PutError(code, message, details), (cause) => {
-      const isDeadLettered = cause === undefined;
+    this.#deadLetters.add(new PutError(code, message, details), ({ isDeadLettered, cause }) => {
       if (isDeadLettered && record.spoolNumber !== undefined) this.#spool?.settle(record.spoolNumber);
       record.fail(new PutError(code, message, { ...details, isDeadLettered, cause }));
       this.#leave(record);

@@ -6,24 +6,35 @@ const retryMsFirst = 1000;
 const retryFactor = 1.5;
 const retryMsMax = 30_000;
 
+export interface ShardMapOptions {
+  readonly timing: Timing;
+  /** Ends calls and retries. */
+  readonly signal: AbortSignal;
+  /** Of a call. */
+  readonly timeoutMs: number;
+  /** Called after each refresh that has found other shards. */
+  readonly onChange: () => void;
+}
+
 /** The open shards of the stream, as far as is known. */
 export class ShardMap {
   readonly #calls: KinesisCalls;
   readonly #timing: Timing;
   readonly #signal: AbortSignal;
   readonly #onChange: () => void;
+  readonly #timeoutMs: number;
   /** By the end of their ranges; empty while nothing is known. */
   #open: readonly ShardRange[] = [];
   #refreshing: Promise<void> | undefined;
   #retryMs = retryMsFirst;
   #cancelRetry: (() => void) | undefined;
 
-  /** @param onChange   called after each refresh that has found other shards */
-  constructor(calls: KinesisCalls, options: { timing: Timing; signal: AbortSignal; onChange: () => void }) {
+  constructor(calls: KinesisCalls, options: ShardMapOptions) {
     this.#calls = calls;
     this.#timing = options.timing;
     this.#signal = options.signal;
     this.#onChange = options.onChange;
+    this.#timeoutMs = options.timeoutMs;
   }
 
   get isKnown(): boolean {
@@ -54,17 +65,42 @@ export class ShardMap {
     const isIt = (shard: ShardRange): boolean => shard.shardId === shardId;
     const known = this.#open.find(isIt);
     if (known !== undefined) return known;
-    return this.#calls.listShards('all', this.#signal).then(
+    return this.#list('all').then(
       (shards) => shards.find(isIt),
       () => undefined,
     );
+  }
+
+  /** What was known is wrong. Until the next refresh nothing is known. */
+  forget(): void {
+    this.#open = [];
+    void this.refresh();
+  }
+
+  /** Ends after its time, and with the producer, whatever becomes of the call. */
+  async #list(which: 'open' | 'all'): Promise<ShardRange[]> {
+    const abort = new AbortController();
+    const { promise, reject } = Promise.withResolvers<never>();
+    const end = (): void => {
+      abort.abort();
+      reject(new Error('the call took too long, or the producer was closed'));
+    };
+    const cancel = this.#timing.later(this.#timeoutMs, end);
+    this.#signal.addEventListener('abort', end, { once: true });
+    try {
+      this.#signal.throwIfAborted();
+      return await Promise.race([this.#calls.listShards(which, abort.signal), promise]);
+    } finally {
+      cancel();
+      this.#signal.removeEventListener('abort', end);
+    }
   }
 
   async #refresh(): Promise<void> {
     this.#cancelRetry?.();
     let found: ShardRange[];
     try {
-      found = await this.#calls.listShards('open', this.#signal);
+      found = await this.#list('open');
     } catch {
       if (this.#signal.aborted) return;
       // Without a map records of one key at most are aggregated, so there is time.

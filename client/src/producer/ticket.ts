@@ -125,6 +125,7 @@ export class PendingRecord implements Ticket {
   }
 
   put(where: Place): void {
+    this.data = undefined; // Tickets and acknowledgements may be kept for long.
     this.#settle(new PutAcknowledgement(this, where));
   }
 

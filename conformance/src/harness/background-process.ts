@@ -49,6 +49,11 @@ export class BackgroundProcess {
     return this.#stderr;
   }
 
+  /** SIGTERM: it is to come to its end. */
+  terminate(): void {
+    this.#child.kill('SIGTERM');
+  }
+
   /** SIGKILL; resolves when it is gone and its output read. */
   async kill(): Promise<void> {
     this.#child.kill('SIGKILL');

@@ -9,7 +9,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 const page = 'docs/reference/client.md';
-const entries = { '@millrace/client': 'client/dist/index.d.ts' };
+const entries = {
+  '@millrace/client': 'client/dist/index.d.ts',
+  '@millrace/client/dynamodb': 'client/dist/dynamodb.d.ts',
+};
 
 /** Name and declaration of everything that a module exports, in order. */
 function exportsOf(path: string): Map<string, string> {

@@ -14,6 +14,8 @@ export interface AggregatedEntry {
 type Keys = Pick<UserRecord, 'partitionKey' | 'explicitHashKey'>;
 
 const frameBytes = magic.length + digestBytes;
+const mark = Buffer.from([tags.putAgainWhole, 1]);
+const noMark = Buffer.alloc(0);
 
 /**
  * Packs user records into one Kinesis record in the KPL's format. Whoever fills it sees to it that all records of an aggregate belong to one
@@ -23,9 +25,18 @@ export class AggregateBuilder {
   readonly #keys = new Table(tags.partitionKey);
   readonly #hashKeys = new Table(tags.explicitHashKey);
   readonly #records = new ProtobufWriter();
+  readonly #mark: Buffer;
   #first: Keys | undefined;
   #lastDataBytes = 0;
   #count = 0;
+
+  /**
+   * @param isPutAgainWhole   says in the aggregate that its producer looks where it lands, and puts all of it again when that is a shard where not
+   *   all of its records belong. The consumer of this library leaves out an aggregate that is misplaced and says so; others do not know the mark
+   */
+  constructor({ isPutAgainWhole = false }: { readonly isPutAgainWhole?: boolean } = {}) {
+    this.#mark = isPutAgainWhole ? mark : noMark;
+  }
 
   /** User records in it. */
   get count(): number {
@@ -34,7 +45,7 @@ export class AggregateBuilder {
 
   /** Length of the data that {@link finish} would give, exactly, were it an aggregate. */
   get bytes(): number {
-    return frameBytes + this.#keys.bytes + this.#hashKeys.bytes + this.#records.bytes;
+    return frameBytes + this.#mark.length + this.#keys.bytes + this.#hashKeys.bytes + this.#records.bytes;
   }
 
   /**
@@ -93,6 +104,7 @@ export class AggregateBuilder {
     const data = Buffer.allocUnsafe(this.bytes);
     let end = magic.copy(data);
     for (const part of [this.#keys.writer, this.#hashKeys.writer, this.#records]) end = part.copy(data, end);
+    end += this.#mark.copy(data, end);
     data.set(hash('md5', data.subarray(magic.length, end), 'buffer'), end);
     return { data, partitionKey: aggregateKey, explicitHashKey: hashKeyOfRecord(first) };
   }

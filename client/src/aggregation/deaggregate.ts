@@ -3,13 +3,26 @@ import { hash } from 'node:crypto';
 import { digestBytes, magic, tags, type UserRecord } from './format.ts';
 import { ProtobufReader } from './protobuf-reader.ts';
 
+/** What an aggregate holds. */
+export interface Aggregate {
+  /** In order; their data are views of the aggregate's. */
+  readonly records: UserRecord[];
+  /** See {@link AggregateBuilder}. */
+  readonly isPutAgainWhole: boolean;
+}
+
+/** The user records of an {@link Aggregate}; `undefined` when the data is none. */
+export function deaggregate(data: Uint8Array): UserRecord[] | undefined {
+  return readAggregate(data)?.records;
+}
+
 /**
- * The user records in the data of a Kinesis record, in order; their data are views of it.
+ * What the data of a Kinesis record holds.
  *
  * `undefined` when the data is not an aggregate: no magic number, a digest that does not match, a message that is not whole. Then the Kinesis
  * record is itself the user record, as the KCL sees it. Never throws, whatever the bytes.
  */
-export function deaggregate(data: Uint8Array): UserRecord[] | undefined {
+export function readAggregate(data: Uint8Array): Aggregate | undefined {
   if (!hasMagic(data)) return undefined;
   const bytes = Buffer.isBuffer(data) ? data : Buffer.from(data.buffer, data.byteOffset, data.length);
   const end = bytes.length - digestBytes;
@@ -24,17 +37,19 @@ function hasMagic(data: Uint8Array): boolean {
   return true;
 }
 
-function readMessage(bytes: Buffer, end: number): UserRecord[] | undefined {
+function readMessage(bytes: Buffer, end: number): Aggregate | undefined {
   const reader = new ProtobufReader(bytes, magic.length, end);
   const keys: string[] = [];
   const hashKeys: string[] = [];
   // The tables may come behind the records that refer to them.
   const parts: RecordParts[] = [];
+  let isPutAgainWhole = false;
   while (reader.hasMore) {
     const tag = reader.varint();
     if (tag === tags.record) parts.push(readRecord(reader));
     else if (tag === tags.partitionKey) keys.push(reader.text());
     else if (tag === tags.explicitHashKey) hashKeys.push(reader.text());
+    else if (tag === tags.putAgainWhole) isPutAgainWhole = reader.varint() === 1;
     else reader.skip(tag);
   }
   if (reader.isMalformed) return undefined;
@@ -46,7 +61,7 @@ function readMessage(bytes: Buffer, end: number): UserRecord[] | undefined {
       return undefined;
     records.push({ partitionKey, explicitHashKey, data: bytes.subarray(start, dataEnd) });
   }
-  return records;
+  return { records, isPutAgainWhole };
 }
 
 /** Where the parts of a record are; -1 is none. */

@@ -1,7 +1,8 @@
 /*
  * The KPL's aggregated record: a magic number, a protobuf message, and the MD5 of the message.
  *
- *   AggregatedRecord   1 partition_key_table (string, repeated) · 2 explicit_hash_key_table (string, repeated) · 3 records (Record, repeated)
+ *   AggregatedRecord   1 partition_key_table (string, repeated) · 2 explicit_hash_key_table (string, repeated) · 3 records (Record, repeated) ·
+ *                      15 put_again_whole (varint, optional; ours, which other readers skip)
  *   Record             1 partition_key_index (varint) · 2 explicit_hash_key_index (varint, optional) · 3 data (bytes)
  *
  * Source: aggregation-format.md of the KPL.
@@ -21,6 +22,7 @@ export const tags = {
   partitionKeyIndex: 0x08,
   explicitHashKeyIndex: 0x10,
   data: 0x1a,
+  putAgainWhole: 0x78,
 } as const;
 
 /** One record as a producer gave it. */

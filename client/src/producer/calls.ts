@@ -1,11 +1,6 @@
-import {
-  type KinesisClient,
-  ListShardsCommand,
-  type ListShardsCommandInput,
-  PutRecordsCommand,
-  type Shard,
-} from '@aws-sdk/client-kinesis';
+import { type KinesisClient, PutRecordsCommand, type Shard } from '@aws-sdk/client-kinesis';
 import { type HashKey, hashKeyFromDecimal } from '../aggregation/index.ts';
+import { listShards, subjectOf } from '../shards.ts';
 
 /** An open shard, or one that was: the hash keys from `start` to `end` are its. */
 export interface ShardRange {
@@ -35,18 +30,11 @@ export interface KinesisCalls {
 
 /** @param stream   name or ARN */
 export function sdkCalls(client: KinesisClient, stream: string): KinesisCalls {
-  const subject = stream.startsWith('arn:') ? { StreamARN: stream } : { StreamName: stream };
+  const subject = subjectOf(stream);
   return {
     async listShards(which, abortSignal) {
-      const shards: ShardRange[] = [];
-      const filter = which === 'open' ? { ShardFilter: { Type: 'AT_LATEST' as const } } : {};
-      let input: ListShardsCommandInput = { ...subject, ...filter, MaxResults: 1000 };
-      for (;;) {
-        const { Shards = [], NextToken } = await client.send(new ListShardsCommand(input), { abortSignal });
-        shards.push(...Shards.map(rangeOf));
-        if (NextToken === undefined) return shards;
-        input = { NextToken };
-      }
+      const filter = which === 'open' ? { Type: 'AT_LATEST' as const } : undefined;
+      return (await listShards(client, stream, { filter, abortSignal })).map(rangeOf);
     },
     async putRecords(entries, abortSignal) {
       const Records = entries.map(({ data, partitionKey, explicitHashKey }) => ({

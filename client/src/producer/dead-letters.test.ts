@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DeadLetters } from './dead-letters.ts';
-import { Producer, PutError, readDeadLetter } from './index.ts';
+import { readDeadLetter } from '../dead-letters/index.ts';
+import { Producer, PutError } from './index.ts';
 import { FakeKinesis, named } from './testing/fake-kinesis.ts';
-import { ManualTiming } from './testing/manual-timing.ts';
+import { ManualTiming } from '../testing/manual-timing.ts';
 
 let folder: string;
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'millrace-dead-letters-'))));

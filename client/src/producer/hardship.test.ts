@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { PutEntry, PutResult } from './calls.ts';
-import { ClosedError, Producer, type ProducerSettings, type PutError, readDeadLetter, type Ticket } from './index.ts';
+import { readDeadLetter } from '../dead-letters/index.ts';
+import { ClosedError, Producer, type ProducerSettings, type PutError, type Ticket } from './index.ts';
 import { FakeKinesis, named } from './testing/fake-kinesis.ts';
-import { ManualTiming, settled } from './testing/manual-timing.ts';
+import { ManualTiming, settled } from '../testing/manual-timing.ts';
 
 let folder: string;
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'millrace-producer-'))));

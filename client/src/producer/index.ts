@@ -1,4 +1,4 @@
-export { type DeadLetter, type DeadLetters, readDeadLetter } from './dead-letters.ts';
+export type { DeadLetters } from './dead-letters.ts';
 export { ClosedError, Producer, type RecordToPut } from './producer.ts';
 export type { KplSettings } from './kpl-settings.ts';
 export type { ProducerCall, ProducerMetrics, Summary } from './metrics.ts';

@@ -79,10 +79,10 @@ export class Lane {
     const fits = isAggregating && data.length + record.partitionKey.length < aggregateBytesMax;
     if (!fits || this.#open.length >= aggregateRecordsMax) this.close();
     const user = { partitionKey: record.partitionKey, explicitHashKey: record.explicitHashKey, data };
-    this.#builder ??= new AggregateBuilder();
+    this.#builder ??= new AggregateBuilder({ isPutAgainWhole: true });
     if (!this.#builder.add(user, aggregateBytesMax)) {
       this.close();
-      this.#builder ??= new AggregateBuilder();
+      this.#builder ??= new AggregateBuilder({ isPutAgainWhole: true });
       this.#builder.add(user);
     }
     this.#open.push(record);

@@ -3,7 +3,7 @@ import type { Lane } from './lane.ts';
 import { Lanes } from './lanes.ts';
 import { ShardMap } from './shard-map.ts';
 import { FakeKinesis } from './testing/fake-kinesis.ts';
-import { ManualTiming } from './testing/manual-timing.ts';
+import { ManualTiming } from '../testing/manual-timing.ts';
 import { PendingRecord } from './ticket.ts';
 import { defaults } from './tuning.ts';
 

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Acknowledgement, ClosedError, Producer, type ProducerSettings, PutError, type Ticket } from './index.ts';
 import { FakeKinesis, named, type Fate } from './testing/fake-kinesis.ts';
-import { ManualTiming, settled } from './testing/manual-timing.ts';
+import { ManualTiming, settled } from '../testing/manual-timing.ts';
 
 interface Ground {
   readonly producer: Producer;

@@ -1,5 +1,5 @@
 import type { KinesisClient } from '@aws-sdk/client-kinesis';
-import { InvalidArgumentError } from '../errors.ts';
+import { readTuning } from '../tuning.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import { kplNames, type KplSettings } from './kpl-settings.ts';
 import type { SpoolOptions } from './spool/options.ts';
@@ -25,30 +25,6 @@ export interface ProducerOptions extends ProducerSettings {
 
 /** Defaults filled in, KPL names taken, bounds checked. @throws InvalidArgumentError */
 export function tuningOf(options: ProducerSettings): ProducerTuning {
-  const given: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(options)) {
-    if (value === undefined) continue;
-    const own = Object.hasOwn(kplNames, name) ? kplNames[name as keyof KplSettings] : name;
-    if (own !== name && Object.hasOwn(options, own)) {
-      throw new InvalidArgumentError(`${name} is the KPL's name for ${own}: give one of them`);
-    }
-    if (Object.hasOwn(defaults, own)) given[own] = value;
-  }
-  const tuning = { ...defaults, ...given };
-  for (const [name, value] of Object.entries(tuning)) check(name as keyof ProducerTuning, value);
-  return tuning;
-}
-
-function check(name: keyof ProducerTuning, value: unknown): void {
-  const wanted = typeof defaults[name];
-  if (typeof value !== wanted) throw new InvalidArgumentError(`${name} is a ${wanted}, and not ${String(value)}`);
-  if (name === 'ordering' && value !== 'none' && value !== 'perKey') {
-    throw new InvalidArgumentError(`ordering is none or perKey, and not ${String(value)}`);
-  }
-  const [least, most] = bounds[name] ?? [];
-  if (least === undefined || most === undefined) return;
-  const number = value as number;
-  if (!(number >= least && number <= most)) {
-    throw new InvalidArgumentError(`${name} is from ${least} to ${most}, and not ${number}`);
-  }
+  const choices = { ordering: ['none', 'perKey'] };
+  return readTuning(options, { defaults, bounds, choices, aliases: kplNames, aliasedBy: 'KPL' });
 }

@@ -1,4 +1,5 @@
 import type { HashKey } from '../aggregation/index.ts';
+import { inTime } from '../deadline.ts';
 import type { Timing } from '../timing.ts';
 import type { KinesisCalls, ShardRange } from './calls.ts';
 
@@ -77,23 +78,9 @@ export class ShardMap {
     void this.refresh();
   }
 
-  /** Ends after its time, and with the producer, whatever becomes of the call. */
-  async #list(which: 'open' | 'all'): Promise<ShardRange[]> {
-    const abort = new AbortController();
-    const { promise, reject } = Promise.withResolvers<never>();
-    const end = (): void => {
-      abort.abort();
-      reject(new Error('the call took too long, or the producer was closed'));
-    };
-    const cancel = this.#timing.later(this.#timeoutMs, end);
-    this.#signal.addEventListener('abort', end, { once: true });
-    try {
-      this.#signal.throwIfAborted();
-      return await Promise.race([this.#calls.listShards(which, abort.signal), promise]);
-    } finally {
-      cancel();
-      this.#signal.removeEventListener('abort', end);
-    }
+  #list(which: 'open' | 'all'): Promise<ShardRange[]> {
+    const deadline = { timing: this.#timing, timeoutMs: this.#timeoutMs, signal: this.#signal };
+    return inTime(deadline, (signal) => this.#calls.listShards(which, signal));
   }
 
   async #refresh(): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Timing } from '../../timing.ts';
+import type { Timing } from '../timing.ts';
 
 interface Pending {
   readonly atMs: number;
@@ -17,6 +17,10 @@ export class ManualTiming implements Timing {
 
   now(): number {
     return this.#nowMs;
+  }
+
+  wallMs(): number {
+    return Date.UTC(2026, 0, 1) + this.#nowMs;
   }
 
   random(): number {

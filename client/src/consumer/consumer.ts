@@ -1,0 +1,222 @@
+import { randomUUID } from 'node:crypto';
+import { channel } from 'node:diagnostics_channel';
+import { hostname } from 'node:os';
+import { ClientError, InvalidArgumentError } from '../errors.ts';
+import { type KinesisCalls, sdkCalls } from '../producer/calls.ts';
+import { systemTiming, type Timing } from '../timing.ts';
+import { type ConsumerCalls, sdkConsumerCalls } from './calls.ts';
+import { Worker } from './coordination/worker.ts';
+import { letterWriter } from './dead-letters.ts';
+import type { ConsumerEvent } from './events.ts';
+import { BatchQueue } from './processing/batch-queue.ts';
+import { BatchProcessor } from './processing/batch.ts';
+import { EachProcessor } from './processing/each.ts';
+import type { BatchHandler, ConsumerBatch, EachHandler, HandlerContext } from './processing/handler.ts';
+import type { Processor, ProcessorGround } from './processing/processor.ts';
+import type { Checkpoint } from './leases/lease.ts';
+import { type ConsumerMetrics, noCounts } from './metrics.ts';
+import { type ConsumerOptions, tuningOf } from './settings.ts';
+import { FanOutConsumer } from './sources/fan-out.ts';
+import type { ConsumerTuning } from './tuning.ts';
+
+/** One of them. */
+export type Handler = { readonly each: EachHandler } | { readonly batch: BatchHandler };
+
+/** Each {@link ConsumerEvent}. */
+const events = channel('millrace:consumer:event');
+
+/** Where a consumer runs. @internal */
+export interface ConsumerGround {
+  readonly calls: ConsumerCalls;
+  readonly callsOf: (stream: string) => Pick<KinesisCalls, 'putRecords'>;
+  readonly timing: Timing;
+}
+
+/**
+ * Processes the records of a stream, together with the other workers of its application: each has some of the shards, by leases, and saves how far it
+ * has come. A worker that dies is followed by others, from its checkpoints on; one that is closed hands over without a record given twice.
+ *
+ * Records of a partition key come in their order, through reshards too. Works on AWS and on Millrace.
+ */
+export class Consumer implements AsyncDisposable, AsyncIterable<ConsumerBatch> {
+  /** What this worker is called in the lease store. */
+  readonly worker: string;
+  readonly #options: ConsumerOptions;
+  readonly #ground: ConsumerGround;
+  readonly #tuning: ConsumerTuning;
+  readonly #counts = noCounts();
+  readonly #abort = new AbortController();
+  #worker: Worker | undefined;
+  #isRunning = false;
+  #closing: Promise<void> | undefined;
+  readonly #closed = Promise.withResolvers<void>();
+
+  private constructor(ground: ConsumerGround, options: ConsumerOptions) {
+    this.#ground = ground;
+    this.#options = options;
+    this.#tuning = tuningOf(options);
+    this.worker = options.worker ?? `${hostname()}-${process.pid}-${randomUUID()}`;
+  }
+
+  /**
+   * Ready to {@link run}: the lease store is open, and has the leases that the application starts with.
+   *
+   * @throws InvalidArgumentError
+   * @throws ClientError   the lease store cannot be opened
+   * @throws what the SDK says of a stream that cannot be read
+   */
+  static async open(options: ConsumerOptions): Promise<Consumer> {
+    const { client, stream } = options;
+    const calls = sdkConsumerCalls(client, stream);
+    return Consumer.openOn({ calls, callsOf: (other) => sdkCalls(client, other), timing: systemTiming }, options);
+  }
+
+  /** The same on other ground, for tests. @internal */
+  static async openOn(ground: ConsumerGround, options: ConsumerOptions): Promise<Consumer> {
+    const consumer = new Consumer(ground, options);
+    const { application, leases } = options;
+    if (typeof application !== 'string' || application === '') throw new InvalidArgumentError('application is a name');
+    await leases.open(application);
+    try {
+      consumer.#worker = consumer.#makeWorker();
+      await consumer.#worker.open();
+    } catch (error) {
+      await leases.close();
+      throw error;
+    }
+    return consumer;
+  }
+
+  /**
+   * Calls the handler with what comes, until the signal fires or the consumer is closed; then ends what has been begun, gives the leases back, and
+   * resolves. What fails on the way is tried again, and told to `onEvent`.
+   *
+   * @throws ClosedConsumerError
+   * @throws InvalidArgumentError   it is running already
+   */
+  async run(handler: Handler, { signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    if (this.#closing !== undefined) throw new ClosedConsumerError();
+    if (this.#isRunning)
+      throw new InvalidArgumentError('the consumer is running: open another one for another handler');
+    this.#isRunning = true;
+    this.#handler = handler;
+    const close = (): void => void this.close();
+    signal?.addEventListener('abort', close, { once: true });
+    try {
+      if (signal?.aborted !== true) this.#worker?.start();
+      else close();
+      await this.#closed.promise;
+    } finally {
+      signal?.removeEventListener('abort', close);
+    }
+  }
+
+  /**
+   * Batches of all shards that this worker has, one after the other. A batch counts as processed when the next one is asked for, or
+   * when it has been acknowledged; with the end of the loop the consumer is closed.
+   */
+  async *[Symbol.asyncIterator](): AsyncGenerator<ConsumerBatch, void, void> {
+    const queue = new BatchQueue();
+    const running = this.run({ batch: (batch) => queue.offer(batch) });
+    running.then(
+      () => queue.end(),
+      (error: unknown) => queue.end(error),
+    );
+    try {
+      yield* queue.batches();
+    } finally {
+      queue.end();
+      await this.close();
+    }
+  }
+
+  /** Ends what has been begun, within `handOverMs`, gives the leases back, and closes the lease store. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  metrics(): ConsumerMetrics {
+    return {
+      ...this.#counts,
+      MillisBehindLatest: this.#worker?.millisBehindLatest ?? 0,
+      CurrentLeases: this.#worker?.leaseCount ?? 0,
+    };
+  }
+
+  async #close(): Promise<void> {
+    try {
+      if (this.#isRunning) await this.#worker?.stop();
+      this.#abort.abort();
+      await this.#options.leases.close();
+    } finally {
+      this.#closed.resolve();
+    }
+  }
+
+  #handler: Handler = { batch: () => undefined };
+
+  #makeWorker(): Worker {
+    const { leases, application, stream, startAt = 'LATEST', positions, consumerName = application } = this.#options;
+    const { calls, callsOf, timing } = this.#ground;
+    const tuning = this.#tuning;
+    const { signal } = this.#abort;
+    const deadline = { timing, timeoutMs: tuning.requestTimeoutMs, signal };
+    const now = (): string => new Date(timing.wallMs()).toISOString();
+    return new Worker({
+      calls,
+      store: leases,
+      worker: this.worker,
+      timing,
+      tuning,
+      startAt,
+      positions,
+      failoverMs: tuning.failoverMs === 0 ? leases.failoverMs : tuning.failoverMs,
+      report: (event) => this.#report(event),
+      counts: this.#counts,
+      fanOutConsumer: tuning.retrieval === 'polling' ? undefined : new FanOutConsumer(consumerName, calls, deadline),
+      giveUp: letterWriter(this.#options.deadLetters, { application, stream, now, callsOf }, signal),
+      processorOf: (ground, context, after) => this.#processorOf(ground, context, after),
+    });
+  }
+
+  #processorOf(ground: ProcessorGround, context: HandlerContext, after: Checkpoint | undefined): Processor {
+    const { concurrency, batchRecordsMax: recordsMax, batchWindowMs: windowMs } = this.#tuning;
+    const handler = this.#handler;
+    if ('each' in handler) return new EachProcessor(ground, { handler: handler.each, context, concurrency });
+    return new BatchProcessor(ground, { handler: handler.batch, context, recordsMax, windowMs, after });
+  }
+
+  #report(event: ConsumerEvent): void {
+    const counts = this.#counts;
+    if (event.type === 'leaseLost') counts.LostLeases++;
+    else if (event.type === 'shardEnded') counts.ShardsEnded++;
+    else if (event.type === 'handlerFailed') counts.HandlerFailures++;
+    else if (event.type === 'deadLettered') counts.DeadLetters += event.recordCount;
+    else if (event.type === 'fetchFailed') counts.FetchFailures++;
+    else if (event.type === 'fanOutFailed') counts.FanOutFailures++;
+    else if (event.type === 'leasesFailed') counts.LeaseStoreFailures++;
+    else if (event.type === 'misplacedAggregate') counts.MisplacedAggregates++;
+    if (events.hasSubscribers) events.publish(event);
+    const { onEvent } = this.#options;
+    if (onEvent !== undefined) onEvent(event);
+    else if (event.type === 'handlerFailed' && event.attempt === 1) {
+      const { shardId, position, error } = event;
+      process.emitWarning(
+        `the handler failed for the record ${position} of ${shardId}: ${String(error)}`,
+        'MillraceConsumer',
+      );
+    }
+  }
+}
+
+/** A consumer runs once. */
+export class ClosedConsumerError extends ClientError {
+  constructor() {
+    super('MR_CONSUMER_CLOSED', 'the consumer has been closed');
+  }
+}

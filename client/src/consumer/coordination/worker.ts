@@ -1,0 +1,327 @@
+import type { HashKey } from '../../aggregation/index.ts';
+import { inTime, pause } from '../../deadline.ts';
+import type { ConsumedShard } from '../calls.ts';
+import { isEnded, type Lease } from '../leases/lease.ts';
+import { balance } from './balance.ts';
+import { HeldLease, renewAll } from './held-lease.ts';
+import { LeaseTable } from './lease-table.ts';
+import {
+  checkpointAt,
+  filterAt,
+  hasHole,
+  isDisposable,
+  leasesForHole,
+  leasesOfChildren,
+  newLease,
+  type StartAt,
+} from './lineage.ts';
+import { ShardTask, type TaskGround } from './shard-task.ts';
+
+/** A look at all leases costs what they are long, so many leases are looked at less often. */
+const leasesPerLook = 125;
+const lookMsMin = 100;
+const lookMsMax = 250;
+/** Before a renewal is due by the KCL's reckoning, in case the timer is late. */
+const epsilonMs = 25;
+/** Audits that find the same hole before it is filled: leases of children come one after the other. */
+const holesMax = 2;
+
+export interface WorkerOptions extends Omit<TaskGround, 'endShard' | 'bytesMax' | 'timestamp'> {
+  readonly startAt: StartAt;
+  readonly failoverMs: number;
+}
+
+/** A lease that this worker has. */
+interface Holding {
+  readonly held: HeldLease;
+  /** Undefined while a parent is being processed. */
+  task: ShardTask | undefined;
+  /** It is being given back. */
+  isLeaving: boolean;
+}
+
+/** One member of an application: gets its share of the leases, keeps them, and processes their shards. */
+export class Worker {
+  readonly #options: WorkerOptions;
+  readonly #taskGround: TaskGround;
+  readonly #table = new LeaseTable();
+  readonly #holdings = new Map<string, Holding>();
+  /** Leases that another one is asked for, or that nobody has, since when. Milliseconds of the clock. */
+  readonly #waitingSince = new Map<string, number>();
+  /** Not to be taken before that: nothing could be fetched here. */
+  readonly #barredUntil = new Map<string, number>();
+  readonly #ranges = new Map<string, { readonly start: HashKey; readonly end: HashKey }>();
+  readonly #stop = new AbortController();
+  /** All has been given back. */
+  readonly #ended = new AbortController();
+  /** Ends the pause before the next look. */
+  #wake = new AbortController();
+  #looking: Promise<unknown> | undefined;
+  #keeping: Promise<unknown> | undefined;
+  #holes = 0;
+
+  constructor(options: WorkerOptions) {
+    const { startAt, tuning } = options;
+    this.#options = options;
+    this.#taskGround = {
+      ...options,
+      timestamp: startAt instanceof Date ? startAt : undefined,
+      bytesMax: () => tuning.bufferBytesMax / Math.max(4, this.#holdings.size),
+      endShard: (children) => this.#endShard(children),
+    };
+  }
+
+  get leaseCount(): number {
+    return this.#holdings.size;
+  }
+
+  get millisBehindLatest(): number {
+    return Math.max(0, ...[...this.#holdings.values()].map(({ task }) => task?.millisBehindLatest ?? 0));
+  }
+
+  /** Makes the leases that the application starts with, unless it has some. @throws what Kinesis and the store throw */
+  async open(): Promise<void> {
+    const { store, startAt } = this.#options;
+    if ((await store.list()).length > 0) return;
+    const shards = await this.#listShards(startAt);
+    for (const shard of shards) await store.create(newLease(shard, checkpointAt(startAt)));
+  }
+
+  start(): void {
+    this.#looking = Promise.all([this.#lookLoop(), this.#auditLoop()]);
+    this.#keeping = Promise.all([this.#renewLoop(), this.#watchLoop()]);
+  }
+
+  /** Ends what has been begun and gives all leases back. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    this.#wake.abort();
+    const leaving = [...this.#holdings.values()].map((holding) => this.#leave(holding));
+    await this.#looking;
+    // One may have been taken meanwhile.
+    await Promise.all([...leaving, ...[...this.#holdings.values()].map((holding) => this.#leave(holding))]);
+    this.#ended.abort();
+    await this.#keeping;
+  }
+
+  async #lookLoop(): Promise<void> {
+    const { timing, report, failoverMs } = this.#options;
+    const baseMs = Math.min(Math.max(failoverMs / 40, lookMsMin), lookMsMax);
+    while (!this.#stop.signal.aborted) {
+      try {
+        await this.#look();
+      } catch (error) {
+        if (!this.#stop.signal.aborted) report({ type: 'leasesFailed', error });
+      }
+      const lookMs = Math.min(failoverMs / 4, baseMs * Math.max(1, this.#table.count / leasesPerLook));
+      this.#wake = new AbortController();
+      const signal = AbortSignal.any([this.#stop.signal, this.#wake.signal]);
+      await pause(timing, lookMs * (0.9 + timing.random() * 0.2), signal);
+    }
+  }
+
+  async #look(): Promise<void> {
+    const { store, timing } = this.#options;
+    const leases = await store.list();
+    this.#table.observe(leases, timing.now());
+    for (const holding of this.#holdings.values()) this.#compare(holding);
+    await this.#takeShare();
+    if (!this.#stop.signal.aborted) this.#startReady();
+  }
+
+  /** Others may have taken what this worker has, or want it. */
+  #compare(holding: Holding): void {
+    const { held } = holding;
+    const { worker } = this.#options;
+    const seen = this.#table.get(held.shardId);
+    // What was seen may be older than what this worker has written since.
+    if (seen === undefined || seen.fence < held.lease.fence) return;
+    if (seen.owner !== worker && seen.previousOwner !== worker) held.lose();
+    else if (seen.owner !== worker) void this.#leave(holding);
+  }
+
+  async #takeShare(): Promise<void> {
+    const { worker, tuning, timing, failoverMs } = this.#options;
+    const nowMs = timing.now();
+    const open = [...this.#table.all].filter((lease) => !isEnded(lease));
+    const free = new Set(open.filter((lease) => this.#isFree(lease, nowMs)));
+    this.#noteWaiting(open, free, nowMs);
+    const waitsFor = (lease: Lease): number => nowMs - (this.#waitingSince.get(lease.shardId) ?? nowMs);
+    const isBarred = ({ shardId }: Lease): boolean =>
+      this.#holdings.has(shardId) || (this.#barredUntil.get(shardId) ?? 0) > nowMs;
+    const step = balance({
+      worker,
+      leases: open,
+      free,
+      overdue: new Set([...free].filter((lease) => waitsFor(lease) > failoverMs / 2)),
+      isBarred,
+      leasesMax: tuning.leasesMax,
+      movesMax: tuning.movesMax === 0 ? undefined : tuning.movesMax,
+      random: () => timing.random(),
+    });
+    const isTooLong = (lease: Lease): boolean => waitsFor(lease) > tuning.handOverMs + failoverMs;
+    const own = open.filter(
+      (lease) =>
+        lease.owner === worker &&
+        !isBarred(lease) &&
+        !step.take.includes(lease) &&
+        (lease.previousOwner === undefined || isTooLong(lease)),
+    );
+    for (const lease of [...step.take, ...own]) await this.#take(lease);
+    await this.#askFor(step.ask);
+  }
+
+  async #askFor(leases: readonly Lease[]): Promise<void> {
+    const { store, worker } = this.#options;
+    for (const lease of leases) if (!this.#stop.signal.aborted) await store.ask(lease, worker);
+    // What somebody waits for, and nobody here knows of: a call had an effect and did not say so.
+    for (const lease of this.#table.all) {
+      if (lease.previousOwner === worker && !this.#holdings.has(lease.shardId)) await store.release(lease, worker);
+    }
+  }
+
+  #isFree(lease: Lease, nowMs: number): boolean {
+    const { failoverMs } = this.#options;
+    return !this.#holdings.has(lease.shardId) && this.#table.isFree(lease, { nowMs, failoverMs });
+  }
+
+  /** Since when each lease is free, or waited for by this worker. */
+  #noteWaiting(leases: readonly Lease[], free: ReadonlySet<Lease>, nowMs: number): void {
+    const { worker } = this.#options;
+    const waiting = leases.filter(
+      (lease) => free.has(lease) || (lease.owner === worker && lease.previousOwner !== undefined),
+    );
+    const ids = new Set(waiting.map(({ shardId }) => shardId));
+    for (const shardId of this.#waitingSince.keys()) if (!ids.has(shardId)) this.#waitingSince.delete(shardId);
+    for (const shardId of ids) if (!this.#waitingSince.has(shardId)) this.#waitingSince.set(shardId, nowMs);
+  }
+
+  async #take(seen: Lease): Promise<void> {
+    const { store, worker, timing, report, counts } = this.#options;
+    if (this.#stop.signal.aborted) return;
+    const startedMs = timing.now();
+    const lease = await store.take(seen, worker);
+    if (lease === undefined) return;
+    const held = new HeldLease(lease, startedMs, timing);
+    this.#holdings.set(lease.shardId, { held, task: undefined, isLeaving: false });
+    held.lost.addEventListener('abort', () => this.#forget(held), { once: true });
+    counts.TakenLeases++;
+    report({ type: 'leaseTaken', shardId: lease.shardId });
+  }
+
+  #startReady(): void {
+    for (const holding of this.#holdings.values()) {
+      const { held } = holding;
+      const range = held.lease.hashKeyRange ?? this.#ranges.get(held.shardId);
+      if (holding.task !== undefined || holding.isLeaving) continue;
+      if (this.#table.isBlocked(held.lease)) continue;
+      if (range === undefined) {
+        void this.#learnRanges();
+        continue;
+      }
+      const task = new ShardTask({ held, range, isChild: this.#hasParent(held.lease) }, this.#taskGround);
+      holding.task = task;
+      void task.done.then((end) => {
+        if (this.#holdings.get(held.shardId) === holding) this.#holdings.delete(held.shardId);
+        const { timing, tuning } = this.#options;
+        if (end === 'stalled') this.#barredUntil.set(held.shardId, timing.now() + tuning.stallMs);
+        this.#wake.abort();
+      });
+    }
+  }
+
+  #hasParent({ parentShardIds }: Lease): boolean {
+    return parentShardIds.some((parent) => this.#table.get(parent) !== undefined);
+  }
+
+  /** Another program may have left them out. */
+  async #learnRanges(): Promise<void> {
+    try {
+      for (const { shardId, start, end } of await this.#listShards()) this.#ranges.set(shardId, { start, end });
+    } catch (error) {
+      this.#options.report({ type: 'leasesFailed', error });
+    }
+  }
+
+  /** Ends what has been begun in a shard, and gives its lease to who wants it. */
+  async #leave(holding: Holding): Promise<void> {
+    const { store, worker, report } = this.#options;
+    const { held, task } = holding;
+    if (task !== undefined) return void (await task.stop());
+    if (holding.isLeaving) return;
+    holding.isLeaving = true;
+    try {
+      await held.write((lease) => store.release(lease, worker));
+    } catch (error) {
+      report({ type: 'leasesFailed', error }); // It expires.
+    }
+    this.#forget(held);
+  }
+
+  #forget(held: HeldLease): void {
+    const holding = this.#holdings.get(held.shardId);
+    // One with a task goes with that.
+    if (holding?.held === held && holding.task === undefined) this.#holdings.delete(held.shardId);
+  }
+
+  async #renewLoop(): Promise<void> {
+    const { store, worker, timing, report, failoverMs } = this.#options;
+    const everyMs = Math.max(failoverMs / 3 - epsilonMs, 10);
+    // To the end of the stop: what is being ended is still ours.
+    while (!this.#ended.signal.aborted) {
+      await pause(timing, everyMs, this.#ended.signal);
+      const held = [...this.#holdings.values()].map((holding) => holding.held);
+      try {
+        await renewAll(held, (leases) => store.renew(worker, leases));
+      } catch (error) {
+        report({ type: 'leasesFailed', error });
+      }
+    }
+  }
+
+  /** A worker that cannot renew its leases has lost them before others may take them. */
+  async #watchLoop(): Promise<void> {
+    const { timing, failoverMs } = this.#options;
+    while (!this.#ended.signal.aborted) {
+      await pause(timing, failoverMs / 20, this.#ended.signal);
+      for (const { held } of this.#holdings.values()) if (held.silentMs >= failoverMs * 0.9) held.lose();
+    }
+  }
+
+  async #auditLoop(): Promise<void> {
+    const { timing, tuning, report } = this.#options;
+    for (;;) {
+      await pause(timing, tuning.auditMs * (0.5 + timing.random() / 2), this.#stop.signal);
+      if (this.#stop.signal.aborted) return;
+      try {
+        await this.#audit();
+      } catch (error) {
+        report({ type: 'leasesFailed', error });
+      }
+    }
+  }
+
+  /** Fills holes, and deletes leases that nobody needs. */
+  async #audit(): Promise<void> {
+    const { store, startAt } = this.#options;
+    const leases = await store.list();
+    const byId = new Map(leases.map((lease) => [lease.shardId, lease]));
+    this.#holes = hasHole(leases) ? this.#holes + 1 : 0;
+    if (this.#holes >= holesMax) {
+      for (const lease of leasesForHole(byId, await this.#listShards(), startAt)) await store.create(lease);
+    }
+    for (const lease of leases) if (isDisposable(lease, (id) => byId.get(id))) await store.delete(lease);
+  }
+
+  async #endShard(children: readonly ConsumedShard[]): Promise<void> {
+    const { store } = this.#options;
+    const known = new Set((await store.list()).map(({ shardId }) => shardId));
+    for (const lease of leasesOfChildren(children, (id) => known.has(id))) await store.create(lease);
+  }
+
+  #listShards(at?: StartAt): Promise<ConsumedShard[]> {
+    const { calls, timing, tuning } = this.#options;
+    const deadline = { timing, timeoutMs: tuning.requestTimeoutMs, signal: this.#stop.signal };
+    return inTime(deadline, (signal) => calls.listShards(at === undefined ? undefined : filterAt(at), signal));
+  }
+}

@@ -1,0 +1,48 @@
+import type { MisplacedAggregate } from './unpack.ts';
+
+/**
+ * What happens in a consumer, as it is published on the diagnostics channel `millrace:consumer:event` and given to the setting `onEvent`.
+ *
+ * - `leaseTaken`, `leaseLost`, `leaseReleased`: this worker processes the shard from here on, or no longer. A lost lease is another worker's already.
+ * - `shardEnded`: everything in a closed shard has been processed.
+ * - `handlerFailed`: the handler threw; it is tried again after `backoffMs`, unless that is undefined.
+ * - `deadLettered`: records were given up, and have been written where dead letters go.
+ * - `deadLetterFailed`: they could not be written; that is tried again.
+ * - `positionsFailed`: the setting `positions` could not be read; that is tried again.
+ * - `fetchFailed`: a call for records failed; it is tried again.
+ * - `fanOutFailed`: there is no subscription at the time; records are polled for meanwhile.
+ * - `stalled`: nothing could be fetched for `stallMs`, so the lease is given up.
+ * - `leasesFailed`: the lease store could not be asked, or refused; that is tried again.
+ * - `misplacedAggregate`: see {@link MisplacedAggregate}.
+ */
+export type ConsumerEvent =
+  | { readonly type: 'leaseTaken' | 'leaseLost' | 'leaseReleased' | 'shardEnded' | 'stalled'; readonly shardId: string }
+  | ({ readonly type: 'handlerFailed' } & HandlerFailure)
+  | ({ readonly type: 'deadLettered' } & Omit<HandlerFailure, 'backoffMs' | 'attempt'> & {
+        readonly condition: GiveUpCondition;
+      })
+  | { readonly type: 'deadLetterFailed'; readonly shardId: string; readonly error: unknown }
+  | {
+      readonly type: 'fetchFailed' | 'fanOutFailed' | 'positionsFailed';
+      readonly shardId: string;
+      readonly error: unknown;
+    }
+  | { readonly type: 'leasesFailed'; readonly error: unknown }
+  | ({ readonly type: 'misplacedAggregate' } & MisplacedAggregate);
+
+/** Why records are given up, in the terms of Lambda's event source mappings. */
+export type GiveUpCondition = 'RetryAttemptsExhausted' | 'RecordAgeExceeded';
+
+/** A handler's failure. */
+export interface HandlerFailure {
+  readonly shardId: string;
+  /** Of the first record it was given. */
+  readonly position: string;
+  readonly recordCount: number;
+  /** From 1. */
+  readonly attempt: number;
+  readonly error: unknown;
+  readonly backoffMs: number | undefined;
+}
+
+export type Report = (event: ConsumerEvent) => void;

@@ -1,0 +1,15 @@
+export { ClosedConsumerError, Consumer, type Handler } from './consumer.ts';
+export type { StartAt } from './coordination/lineage.ts';
+export type { ConsumerDeadLetters } from './dead-letters.ts';
+export type { ConsumerEvent, GiveUpCondition, HandlerFailure } from './events.ts';
+export type { KclSettings } from './kcl-settings.ts';
+export type { Checkpoint, Lease, LeaseStore, NewLease, SpecialPosition } from './leases/lease.ts';
+export { MemoryLeaseStore, type MemoryLeaseStoreOptions } from './leases/memory.ts';
+export { SqliteLeaseStore, type SqliteLeaseStoreOptions } from './leases/sqlite.ts';
+export type { ConsumerMetrics } from './metrics.ts';
+export { type BatchHandler, ConsumerBatch, type EachHandler, type HandlerContext } from './processing/handler.ts';
+export type { GivenUp } from './processing/processor.ts';
+export { comparePositions, ConsumerRecord } from './record.ts';
+export type { ConsumerOptions, ConsumerSettings, Positions } from './settings.ts';
+export type { ConsumerTuning } from './tuning.ts';
+export type { MisplacedAggregate } from './unpack.ts';

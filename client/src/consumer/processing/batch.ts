@@ -1,0 +1,163 @@
+import { pause } from '../../deadline.ts';
+import type { Checkpoint } from '../leases/lease.ts';
+import { type ConsumerRecord, formatPosition } from '../record.ts';
+import { AbandonedError } from './batch-queue.ts';
+import { Condition } from './condition.ts';
+import { type BatchHandler, ConsumerBatch, type HandlerContext } from './handler.ts';
+import { bytesOf, type Processor, type ProcessorGround } from './processor.ts';
+import { afterFailure, giveUpCondition } from './retries.ts';
+
+export interface BatchOptions {
+  readonly handler: BatchHandler;
+  readonly context: HandlerContext;
+  readonly recordsMax: number;
+  /** Longest wait for a batch to become full. */
+  readonly windowMs: number;
+  /** The record before the first, where it is known. */
+  readonly after: Checkpoint | undefined;
+}
+
+/** One batch after the other, of what has come. */
+export class BatchProcessor implements Processor {
+  processed: Checkpoint | undefined;
+  readonly #ground: ProcessorGround;
+  readonly #options: BatchOptions;
+  readonly #stop = new AbortController();
+  readonly #stopped: AbortSignal;
+  #waiting: ConsumerRecord[] = [];
+  #bytes = 0;
+  #after: string | undefined;
+  #isRunning = false;
+  /** Ends the wait for a full batch. */
+  #full: AbortController | undefined;
+  readonly #room = new Condition(() => this.#hasRoom);
+  readonly #idle = new Condition(() => this.#isIdle);
+
+  constructor(ground: ProcessorGround, options: BatchOptions) {
+    this.#ground = ground;
+    this.#options = options;
+    this.#after = options.after && formatPosition(options.after);
+    this.#stopped = AbortSignal.any([ground.signal, this.#stop.signal]);
+    ground.signal.addEventListener('abort', () => this.#tell(), { once: true });
+  }
+
+  offer(records: readonly ConsumerRecord[]): Promise<void> | undefined {
+    for (const record of records) {
+      this.#waiting.push(record);
+      this.#bytes += bytesOf(record);
+    }
+    if (this.#waiting.length >= this.#options.recordsMax) this.#full?.abort();
+    if (!this.#isRunning) void this.#run();
+    if (!this.#hasRoom) this.#full?.abort(); // It gets no fuller.
+    return this.#room.wait();
+  }
+
+  async drained(): Promise<void> {
+    this.#full?.abort();
+    await this.#idle.wait();
+  }
+
+  stop(): Promise<void> {
+    this.#stop.abort();
+    return this.drained();
+  }
+
+  get #hasRoom(): boolean {
+    return this.#stopped.aborted || this.#bytes < this.#ground.bytesMax();
+  }
+
+  get #isIdle(): boolean {
+    return this.#ground.signal.aborted || !this.#isRunning;
+  }
+
+  async #run(): Promise<void> {
+    this.#isRunning = true;
+    while (this.#waiting.length > 0 && !this.#stopped.aborted) {
+      await this.#untilFull();
+      if (this.#stopped.aborted) break;
+      const records = this.#waiting.splice(0, this.#options.recordsMax);
+      if (!(await this.#process(records))) break;
+      this.#tell();
+    }
+    this.#isRunning = false;
+    this.#tell();
+  }
+
+  async #untilFull(): Promise<void> {
+    const { recordsMax, windowMs } = this.#options;
+    if (windowMs === 0 || this.#waiting.length >= recordsMax || this.#idle.isAwaited || !this.#hasRoom) return;
+    this.#full = new AbortController();
+    await pause(this.#ground.timing, windowMs, AbortSignal.any([this.#stopped, this.#full.signal]));
+    this.#full = undefined;
+  }
+
+  /** Whether all of them have been processed, or given up. */
+  async #process(given: ConsumerRecord[]): Promise<boolean> {
+    let records = given;
+    for (let attempts = 1; ; attempts++) {
+      const batch = new ConsumerBatch({
+        ...this.#options.context,
+        records,
+        after: this.#after,
+        attempt: attempts,
+      });
+      try {
+        await this.#options.handler(batch);
+        return this.#done(records);
+      } catch (error) {
+        if (this.#ground.signal.aborted || error instanceof AbandonedError) return false;
+        if (batch.acknowledgedCount > 0) {
+          this.#done(records.slice(0, batch.acknowledgedCount));
+          records = records.slice(batch.acknowledgedCount);
+          attempts = 1; // Of what is left.
+          if (records.length === 0) return true;
+        }
+        if (this.#isToHalve(records)) {
+          this.#reportHalving(records, attempts, error);
+          const half = Math.ceil(records.length / 2);
+          return (await this.#process(records.slice(0, half))) && (await this.#process(records.slice(half)));
+        }
+        const outcome = await afterFailure(this.#ground, { records, attempts, error }, this.#stopped);
+        if (outcome === 'givenUp') return this.#done(records);
+        if (outcome === 'stopped') return false;
+      }
+    }
+  }
+
+  /** That uses up no attempt. */
+  #isToHalve(records: readonly ConsumerRecord[]): boolean {
+    const { retries, timing } = this.#ground;
+    if (!retries.isBisecting || records.length === 1 || this.#stopped.aborted) return false;
+    const oldest = (records[0] as ConsumerRecord).arrivalTime;
+    return (
+      giveUpCondition({ ...retries, attemptsMax: Infinity }, { attempts: 0, oldest, nowMs: timing.wallMs() }) ===
+      undefined
+    );
+  }
+
+  #reportHalving(records: readonly ConsumerRecord[], attempt: number, error: unknown): void {
+    const { shardId, report } = this.#ground;
+    const { position } = records[0] as ConsumerRecord;
+    report({ type: 'handlerFailed', shardId, position, recordCount: records.length, attempt, error, backoffMs: 0 });
+  }
+
+  #done(records: readonly ConsumerRecord[]): boolean {
+    if (this.#ground.signal.aborted) return false;
+    const { counts } = this.#ground;
+    counts.RecordsProcessed += records.length;
+    for (const record of records) {
+      counts.DataBytesProcessed += record.data.length;
+      this.#bytes -= bytesOf(record);
+    }
+    const last = records.at(-1) as ConsumerRecord;
+    this.processed = last;
+    this.#after = last.position;
+    this.#ground.onProgress();
+    return true;
+  }
+
+  #tell(): void {
+    this.#room.tell();
+    this.#idle.tell();
+  }
+}

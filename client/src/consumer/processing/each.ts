@@ -1,0 +1,186 @@
+import type { Checkpoint } from '../leases/lease.ts';
+import type { ConsumerRecord } from '../record.ts';
+import type { EachHandler, HandlerContext } from './handler.ts';
+import { Condition } from './condition.ts';
+import { bytesOf, type Processor, type ProcessorGround } from './processor.ts';
+import { afterFailure } from './retries.ts';
+
+/** A record on its way. */
+class Entry {
+  readonly record: ConsumerRecord;
+  /** Counts up in the shard. */
+  readonly number: number;
+  isDone = false;
+
+  constructor(record: ConsumerRecord, number: number) {
+    this.record = record;
+    this.number = number;
+  }
+}
+
+/** Entries that have been done are dropped from the front when there are so many. */
+const dropCount = 1024;
+
+/**
+ * One record at a time of each partition key, in order, and those of up to `concurrency` keys at the same time. What is `processed` ends before
+ * the first record that is not done, whatever has been done behind it.
+ */
+export class EachProcessor implements Processor {
+  processed: Checkpoint | undefined;
+  readonly #ground: ProcessorGround;
+  readonly #handler: EachHandler;
+  readonly #context: HandlerContext;
+  readonly #concurrency: number;
+  readonly #stop = new AbortController();
+  readonly #stopped: AbortSignal;
+  #entries: Entry[] = [];
+  /** The first in `#entries` that `processed` does not reach. */
+  #head = 0;
+  /** The next in `#entries` to be looked at. */
+  #next = 0;
+  #lastNumber = 0;
+  /** The highest that has been started. */
+  #startedNumber = 0;
+  #running = 0;
+  /** Keys that have a record under way, with what waits behind it. */
+  readonly #busy = new Map<string, Entry[]>();
+  #bytes = 0;
+  #isPumping = false;
+  readonly #room = new Condition(() => this.#hasRoom);
+  readonly #idle = new Condition(() => this.#isIdle);
+
+  constructor(
+    ground: ProcessorGround,
+    { handler, context, concurrency }: { handler: EachHandler; context: HandlerContext; concurrency: number },
+  ) {
+    this.#ground = ground;
+    this.#handler = handler;
+    this.#context = context;
+    this.#concurrency = concurrency;
+    this.#stopped = AbortSignal.any([ground.signal, this.#stop.signal]);
+    ground.signal.addEventListener('abort', () => this.#tell(), { once: true });
+  }
+
+  offer(records: readonly ConsumerRecord[]): Promise<void> | undefined {
+    for (const record of records) {
+      this.#entries.push(new Entry(record, ++this.#lastNumber));
+      this.#bytes += bytesOf(record);
+    }
+    this.#pump();
+    return this.#room.wait();
+  }
+
+  async drained(): Promise<void> {
+    await this.#idle.wait();
+  }
+
+  stop(): Promise<void> {
+    this.#stop.abort();
+    this.#tell();
+    return this.drained();
+  }
+
+  get #hasRoom(): boolean {
+    return this.#stopped.aborted || this.#bytes < this.#ground.bytesMax();
+  }
+
+  get #isIdle(): boolean {
+    if (this.#ground.signal.aborted) return true;
+    return this.#running === 0 && (this.#stop.signal.aborted || this.#head === this.#entries.length);
+  }
+
+  /** Starts what may be started. */
+  #pump(): void {
+    if (this.#isPumping) return; // A handler that returns at once is called from the loop below.
+    this.#isPumping = true;
+    while (this.#running < this.#concurrency && !this.#stopped.aborted && this.#next < this.#entries.length) {
+      const entry = this.#entries[this.#next++] as Entry;
+      const waiting = this.#busy.size === 0 ? undefined : this.#busy.get(entry.record.partitionKey);
+      if (waiting === undefined) this.#start(entry);
+      else waiting.push(entry);
+    }
+    this.#isPumping = false;
+    this.#tell();
+  }
+
+  /** Whether it is done already. */
+  #start(entry: Entry): boolean {
+    this.#startedNumber = Math.max(this.#startedNumber, entry.number);
+    let result: unknown;
+    try {
+      result = this.#handler(entry.record, this.#context);
+    } catch (error) {
+      result = Promise.reject(error as Error);
+    }
+    if (!isThenable(result)) {
+      this.#done(entry);
+      return true;
+    }
+    const { partitionKey } = entry.record;
+    if (!this.#busy.has(partitionKey)) this.#busy.set(partitionKey, []);
+    this.#running++;
+    void this.#finish(entry, result).then((isDone) => this.#finished(entry, isDone));
+    return false;
+  }
+
+  /** Whether the record is done, and not left because of a stop. */
+  async #finish(entry: Entry, result: PromiseLike<unknown>): Promise<boolean> {
+    let isLast = false;
+    for (let attempts = 1; ; attempts++) {
+      try {
+        await (attempts === 1 ? result : this.#handler(entry.record, this.#context));
+        return true;
+      } catch (error) {
+        if (this.#ground.signal.aborted) return false;
+        const outcome = await afterFailure(this.#ground, { records: [entry.record], attempts, error }, this.#stopped);
+        if (outcome === 'givenUp') return true;
+        if (outcome === 'again') continue;
+        // What was done behind it would be done again: that is worth one more try.
+        if (isLast || entry.number === this.#startedNumber || this.#ground.signal.aborted) return false;
+        isLast = true;
+      }
+    }
+  }
+
+  #finished(entry: Entry, isDone: boolean): void {
+    this.#running--;
+    const { partitionKey } = entry.record;
+    const waiting = this.#busy.get(partitionKey) as Entry[];
+    if (isDone && !this.#ground.signal.aborted) {
+      this.#done(entry);
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+        // When it is to stop, only what lies before something that is done already is worth while.
+        if (this.#stop.signal.aborted && next.number > this.#startedNumber) break;
+        if (!this.#start(next)) return this.#pump();
+      }
+    }
+    this.#busy.delete(partitionKey);
+    this.#pump();
+  }
+
+  #done(entry: Entry): void {
+    entry.isDone = true;
+    const { counts } = this.#ground;
+    counts.RecordsProcessed++;
+    counts.DataBytesProcessed += entry.record.data.length;
+    this.#bytes -= bytesOf(entry.record);
+    const before = this.#head;
+    while (this.#entries[this.#head]?.isDone === true) this.#head++;
+    if (this.#head === before) return;
+    this.processed = (this.#entries[this.#head - 1] as Entry).record;
+    this.#ground.onProgress();
+    if (this.#head < dropCount || this.#head * 2 < this.#entries.length) return;
+    this.#entries = this.#entries.slice(this.#head);
+    this.#next -= this.#head;
+    this.#head = 0;
+  }
+
+  #tell(): void {
+    this.#room.tell();
+    this.#idle.tell();
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+}

@@ -1,0 +1,1 @@
+export { type ConsumedFrom, type DeadLetter, readDeadLetter } from './letter.ts';

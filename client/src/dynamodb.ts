@@ -1,0 +1,1 @@
+export { DynamoDbLeaseStore, type DynamoDbLeaseStoreOptions } from './consumer/leases/dynamodb/store.ts';

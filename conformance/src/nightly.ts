@@ -16,11 +16,12 @@ import { repositoryFolder, workspaceFile } from './harness/folders.ts';
 import { openTarget, type Target } from './harness/target.ts';
 import { suites } from './suites.ts';
 import { kclSuiteAtFullSize } from './suites/kcl/suite.ts';
+import { consumerSuiteAtFullSize } from './suites/consumer/suite.ts';
 import { producerSuiteAtFullSize } from './suites/producer/suite.ts';
 
 const usage = `npm run nightly -- [STEP…] [--rounds N] [--seed N] [--durability MODE] [--seeds N] [--steps N] [--megabytes N]
 
-  STEP               kill, points, reshards, flips, crash-sim, sim, mutations, strace, ready, shards, churn, full, kcl, producer, suites; without one all of them, in this order
+  STEP               kill, points, reshards, flips, crash-sim, sim, mutations, strace, ready, shards, churn, full, kcl, producer, consumer, suites; without one all of them, in this order
   --rounds N         kill: how often the server is killed at a random moment (default 700)
   --seed N           kill, points, reshards, flips: the same again; without it a new seed, which is printed
   --durability MODE  kill: fsync or os only; without it fsync for all rounds and os for a tenth of them
@@ -57,6 +58,7 @@ const steps: Readonly<Record<string, (checks: Checks) => Promise<void>>> = {
   full: fullSuite,
   kcl: (checks) => onTarget(checks, kclSuiteAtFullSize),
   producer: (checks) => onTarget(checks, producerSuiteAtFullSize),
+  consumer: (checks) => onTarget(checks, consumerSuiteAtFullSize),
   suites: (checks) => child(checks, 'conformance/src/main.ts', otherSuites()),
 };
 

@@ -32,6 +32,11 @@ export const suites: Readonly<Record<string, Suite>> = {
       'the producer of @millrace/client: reshards under load, servers and producers killed, memory (nightly: 1,000 reshards)',
     load: async () => (await import('./suites/producer/suite.ts')).producerSuite,
   },
+  consumer: {
+    summary:
+      'the consumer of @millrace/client: a group of workers with reshards, kills and hand-overs under load (nightly: 1,000 reshards)',
+    load: async () => (await import('./suites/consumer/suite.ts')).consumerSuite,
+  },
   'errors-before-operation': {
     summary: 'answers to requests that reach no operation, byte for byte, on HTTP/1.1 and HTTP/2',
     load: async () => (await import('./suites/errors-before-operation/suite.ts')).errorsBeforeOperationSuite,

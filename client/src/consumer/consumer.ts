@@ -195,6 +195,8 @@ export class Consumer implements AsyncDisposable, AsyncIterable<ConsumerBatch> {
     const counts = this.#counts;
     if (event.type === 'leaseLost') counts.LostLeases++;
     else if (event.type === 'shardEnded') counts.ShardsEnded++;
+    else if (event.type === 'checkpointed') counts.Checkpoints++;
+    else if (event.type === 'leaseTaken') counts.TakenLeases++;
     else if (event.type === 'handlerFailed') counts.HandlerFailures++;
     else if (event.type === 'deadLettered') counts.DeadLetters += event.recordCount;
     else if (event.type === 'fetchFailed') counts.FetchFailures++;

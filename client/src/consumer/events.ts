@@ -4,6 +4,7 @@ import type { MisplacedAggregate } from './unpack.ts';
  * What happens in a consumer, as it is published on the diagnostics channel `millrace:consumer:event` and given to the setting `onEvent`.
  *
  * - `leaseTaken`, `leaseLost`, `leaseReleased`: this worker processes the shard from here on, or no longer. A lost lease is another worker's already.
+ * - `checkpointed`: if the worker dies now, the next one goes on behind `position`.
  * - `shardEnded`: everything in a closed shard has been processed.
  * - `handlerFailed`: the handler threw; it is tried again after `backoffMs`, unless that is undefined.
  * - `deadLettered`: records were given up, and have been written where dead letters go.
@@ -17,6 +18,7 @@ import type { MisplacedAggregate } from './unpack.ts';
  */
 export type ConsumerEvent =
   | { readonly type: 'leaseTaken' | 'leaseLost' | 'leaseReleased' | 'shardEnded' | 'stalled'; readonly shardId: string }
+  | { readonly type: 'checkpointed'; readonly shardId: string; readonly position: string }
   | ({ readonly type: 'handlerFailed' } & HandlerFailure)
   | ({ readonly type: 'deadLettered' } & Omit<HandlerFailure, 'backoffMs' | 'attempt'> & {
         readonly condition: GiveUpCondition;

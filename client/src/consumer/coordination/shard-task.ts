@@ -7,7 +7,7 @@ import { type Checkpoint, type LeaseStore, shardEnd } from '../leases/lease.ts';
 import type { Counts } from '../metrics.ts';
 import type { HandlerContext } from '../processing/handler.ts';
 import type { GivenUp, Processor, ProcessorGround } from '../processing/processor.ts';
-import { compareCheckpoints, isNumbered, parsePosition } from '../record.ts';
+import { compareCheckpoints, formatPosition, isNumbered, parsePosition } from '../record.ts';
 import type { Positions } from '../settings.ts';
 import { type FanOutConsumer, fanOut } from '../sources/fan-out.ts';
 import { Cursor, StalledError } from '../sources/ground.ts';
@@ -86,6 +86,7 @@ export class ShardTask {
   /** Ends what has been begun, within its time, and gives the lease back. */
   stop(): Promise<TaskEnd> {
     this.#stop.abort();
+    void this.#processor?.stop();
     return this.done;
   }
 
@@ -206,11 +207,11 @@ export class ShardTask {
     const processed = this.#processor?.processed;
     if (processed === undefined || processed === this.#saved) return;
     const { sequenceNumber, subSequenceNumber } = processed;
-    const { store, counts } = this.#ground;
+    const { store, report } = this.#ground;
     const checkpoint = { sequenceNumber, subSequenceNumber };
     if (!(await this.#held.write((lease) => store.checkpoint(lease, checkpoint)))) return;
     this.#saved = processed;
-    counts.Checkpoints++;
+    report({ type: 'checkpointed', shardId: this.#held.shardId, position: formatPosition(checkpoint) });
   }
 
   async #stopProcessor(): Promise<void> {

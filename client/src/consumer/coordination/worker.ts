@@ -197,7 +197,7 @@ export class Worker {
   }
 
   async #take(seen: Lease): Promise<void> {
-    const { store, worker, timing, report, counts } = this.#options;
+    const { store, worker, timing, report } = this.#options;
     if (this.#stop.signal.aborted) return;
     const startedMs = timing.now();
     const lease = await store.take(seen, worker);
@@ -205,7 +205,6 @@ export class Worker {
     const held = new HeldLease(lease, startedMs, timing);
     this.#holdings.set(lease.shardId, { held, task: undefined, isLeaving: false });
     held.lost.addEventListener('abort', () => this.#forget(held), { once: true });
-    counts.TakenLeases++;
     report({ type: 'leaseTaken', shardId: lease.shardId });
   }
 

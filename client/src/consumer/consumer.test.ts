@@ -1,0 +1,498 @@
+import { describe, expect, test } from 'vitest';
+import { AggregateBuilder, hashKeyToDecimal } from '../aggregation/index.ts';
+import { InvalidArgumentError } from '../errors.ts';
+import { ClosedConsumerError } from './consumer.ts';
+import type { LeaseStore } from './leases/lease.ts';
+import type { ConsumerBatch } from './processing/handler.ts';
+import { comparePositions, type ConsumerRecord } from './record.ts';
+import { named } from './testing/fake-stream.ts';
+import { Harness } from './testing/harness.ts';
+
+const retrievals = ['polling', 'fan-out'] as const;
+
+function aggregateOf(keys: readonly string[], options?: { isPutAgainWhole: boolean }): Uint8Array {
+  const builder = new AggregateBuilder(options);
+  for (const [index, partitionKey] of keys.entries()) builder.add({ partitionKey, data: Buffer.from(String(index)) });
+  return builder.finish().data;
+}
+
+describe.each(retrievals)('a consumer with %s', (retrieval) => {
+  test('gives what is there and what comes, each record once, in the order of its shard', async () => {
+    const harness = new Harness(2);
+    for (let i = 0; i < 250; i++) harness.stream.put('a', String(i));
+    const consumer = await harness.open({ retrieval });
+    void consumer.run({ each: harness.collect });
+    await harness.timing.pass(500);
+    for (let i = 250; i < 300; i++) harness.stream.put('a', String(i));
+    await harness.timing.pass(2000);
+    expect(harness.seen).toEqual(Array.from({ length: 300 }, (_, i) => `a ${i}`));
+    expect(consumer.metrics()).toMatchObject({ RecordsProcessed: 300, CurrentLeases: 2, MillisBehindLatest: 0 });
+    await harness.close(consumer);
+  });
+
+  test('goes on behind what the one before has processed', async () => {
+    const harness = new Harness();
+    const first = await harness.open({ retrieval });
+    const running = first.run({ each: harness.collect });
+    harness.stream.put('a', '0');
+    harness.stream.put('a', '1');
+    await harness.timing.pass(2000);
+    await harness.close(first);
+    await running;
+    harness.stream.put('a', '2');
+    const second = await harness.open({ retrieval });
+    void second.run({ each: harness.collect });
+    await harness.timing.pass(2000);
+    expect(harness.seen).toEqual(['a 0', 'a 1', 'a 2']);
+    await harness.close(second);
+  });
+
+  test('processes parents before their children, and ends with what is open', async () => {
+    const harness = new Harness(2);
+    const { stream } = harness;
+    for (let i = 0; i < 20; i++) stream.put(`k${i}`, '0');
+    stream.split(stream.openShards[0] as never);
+    for (let i = 0; i < 20; i++) stream.put(`k${i}`, '1');
+    stream.merge(stream.openShards[1] as never, stream.openShards[2] as never);
+    for (let i = 0; i < 20; i++) stream.put(`k${i}`, '2');
+    const consumer = await harness.open({ retrieval, auditMs: 2000 });
+    void consumer.run({ each: harness.collect });
+    await harness.timing.pass(10_000);
+    for (let i = 0; i < 20; i++) {
+      expect(harness.seen.filter((each) => each.startsWith(`k${i} `))).toEqual([`k${i} 0`, `k${i} 1`, `k${i} 2`]);
+    }
+    expect(consumer.metrics()).toMatchObject({ ShardsEnded: 3, CurrentLeases: 2 });
+    // Those of parents whose children are under way are gone.
+    expect((await harness.leases.list()).map(({ shardId }) => shardId).sort()).toEqual(['shard-2', 'shard-4']);
+    await harness.close(consumer);
+  });
+
+  test('starts at the end when it is told to, and children of shards that close later at their beginning', async () => {
+    const harness = new Harness();
+    const { stream } = harness;
+    stream.put('a', 'old');
+    const consumer = await harness.open({ retrieval, startAt: 'LATEST' });
+    void consumer.run({ each: harness.collect });
+    await harness.timing.pass(1500);
+    stream.put('a', '0');
+    stream.split(stream.openShards[0] as never);
+    stream.put('a', '1');
+    await harness.timing.pass(3000);
+    expect(harness.seen).toEqual(['a 0', 'a 1']);
+    await harness.close(consumer);
+  });
+
+  test('goes on after calls that fail or hang', async () => {
+    const harness = new Harness();
+    const { stream, timing } = harness;
+    let count = 0;
+    stream.fateOf = () => (++count % 4 === 1 ? named('InternalFailure') : count % 4 === 3 ? 'hang' : 'good');
+    const opening = harness.open({ retrieval, requestTimeoutMs: 1000, fanOutSilenceMs: 1000 }).catch(() => undefined);
+    await timing.pass(2000);
+    const consumer =
+      (await opening) ?? (await harness.open({ retrieval, requestTimeoutMs: 1000, fanOutSilenceMs: 1000 }));
+    void consumer.run({ each: harness.collect });
+    for (let i = 0; i < 20; i++) {
+      stream.put('a', String(i));
+      await timing.pass(700);
+    }
+    await timing.pass(20_000);
+    expect(harness.seen).toEqual(Array.from({ length: 20 }, (_, i) => `a ${i}`));
+    await harness.close(consumer);
+  });
+
+  test('gives a lease up when nothing can be fetched, and leaves it to others for a while', async () => {
+    const harness = new Harness();
+    const { stream, timing } = harness;
+    const broken = await harness.open({
+      retrieval,
+      worker: 'broken',
+      stallMs: 5000,
+      requestTimeoutMs: 1000,
+      fanOutSilenceMs: 1000,
+    });
+    stream.fateOf = (call) => (call === 'listShards' ? 'good' : 'hang');
+    void broken.run({ each: harness.collect });
+    await timing.pass(8000);
+    expect(harness.typesOf('leaseTaken', 'stalled', 'leaseReleased')).toEqual([
+      'leaseTaken',
+      'stalled',
+      'leaseReleased',
+    ]);
+    expect((await harness.leases.list()).map(({ owner }) => owner)).toEqual([undefined]);
+    stream.fateOf = () => 'good';
+    await timing.pass(6000);
+    expect(harness.typesOf('leaseTaken')).toHaveLength(2);
+    await harness.close(broken);
+  });
+});
+
+describe('fan-out', () => {
+  test('polls while there is no subscription to be had', async () => {
+    const harness = new Harness();
+    const { stream, timing } = harness;
+    stream.fateOf = (call) => (call === 'registerConsumer' ? named('LimitExceededException') : 'good');
+    const consumer = await harness.open({ retrieval: 'fan-out' });
+    void consumer.run({ each: harness.collect });
+    stream.put('a', '0');
+    await timing.pass(3000);
+    expect(harness.seen).toEqual(['a 0']);
+    expect(harness.typesOf('fanOutFailed').length).toBeGreaterThan(0);
+    stream.fateOf = () => 'good';
+    await timing.pass(10_000);
+    const polls = stream.calls.filter((call) => call === 'getRecords').length;
+    stream.put('a', '1');
+    await timing.pass(1000);
+    expect(harness.seen).toEqual(['a 0', 'a 1']);
+    expect(stream.calls.filter((call) => call === 'getRecords')).toHaveLength(polls);
+    await harness.close(consumer);
+  });
+});
+
+describe('workers of one application', () => {
+  test('share the shards, and hand over without a record twice', async () => {
+    const harness = new Harness(6);
+    const { stream, timing, seen } = harness;
+    const first = await harness.open({ worker: 'first' });
+    void first.run({ each: harness.collect });
+    await timing.pass(1000);
+    expect(first.metrics().CurrentLeases).toBe(6);
+    const second = await harness.open({ worker: 'second' });
+    void second.run({ each: harness.collect });
+    for (let i = 0; i < 40; i++) {
+      for (const key of ['a', 'b', 'c', 'd', 'e', 'f', 'g']) stream.put(key, String(i));
+      await timing.pass(100);
+    }
+    await timing.pass(2000);
+    expect([first.metrics().CurrentLeases, second.metrics().CurrentLeases]).toEqual([3, 3]);
+    await harness.close(first);
+    await timing.pass(2000);
+    expect(second.metrics().CurrentLeases).toBe(6);
+    expect(new Set(seen).size).toBe(280);
+    expect(seen).toHaveLength(280);
+    await harness.close(second);
+  });
+
+  test('a worker that cannot renew its lease stops before another may have it', async () => {
+    const harness = new Harness();
+    const { timing } = harness;
+    let isReachable = true;
+    const unreachable = new Proxy<LeaseStore>(harness.leases, {
+      get(store, name) {
+        if (name === 'renew' && !isReachable) return () => Promise.reject(new Error('unreachable'));
+        const value: unknown = Reflect.get(store, name);
+        return typeof value === 'function' ? (value.bind(store) as unknown) : value;
+      },
+    });
+    const consumer = await harness.open({ leases: unreachable });
+    let lostMs: number | undefined;
+    void consumer.run({
+      each: async (record, { signal }) => {
+        harness.collect(record);
+        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+        lostMs = timing.now();
+      },
+    });
+    harness.stream.put('a', '0');
+    await timing.pass(2000);
+    isReachable = false;
+    const startedMs = timing.now();
+    await timing.pass(2500);
+    expect(lostMs).toBeDefined();
+    expect((lostMs as number) - startedMs).toBeLessThanOrEqual(harness.leases.failoverMs);
+    isReachable = true;
+    await harness.close(consumer);
+  });
+});
+
+describe('aggregates', () => {
+  test('are taken apart, and gone on with in the middle', async () => {
+    const harness = new Harness();
+    harness.stream.put('x', aggregateOf(['a', 'b', 'a', 'c']));
+    const consumer = await harness.open();
+    const stop = new AbortController();
+    void consumer.run(
+      {
+        each: (record) => {
+          harness.collect(record);
+          if (harness.seen.length === 2) stop.abort();
+        },
+      },
+      { signal: stop.signal },
+    );
+    await harness.timing.pass(3000);
+    expect(harness.seen).toEqual(['a 0', 'b 1']);
+    const second = await harness.open();
+    void second.run({ each: harness.collect });
+    await harness.timing.pass(2000);
+    expect(harness.seen).toEqual(['a 0', 'b 1', 'a 2', 'c 3']);
+    await harness.close(second);
+  });
+
+  test('with records of another shard are delivered and marked; or left out as the KCL does; or as their producer asks', async () => {
+    const cases = [
+      { options: undefined, isStrictKclRange: false, delivered: 2, leftOut: undefined },
+      { options: undefined, isStrictKclRange: true, delivered: 0, leftOut: 'strict' },
+      { options: { isPutAgainWhole: true }, isStrictKclRange: false, delivered: 0, leftOut: 'putAgain' },
+    ];
+    for (const { options, isStrictKclRange, delivered, leftOut } of cases) {
+      const harness = new Harness(2);
+      const { stream } = harness;
+      const builder = new AggregateBuilder(options);
+      for (const { start } of stream.shards) {
+        builder.add({ partitionKey: 'k', explicitHashKey: hashKeyToDecimal(start), data: Buffer.from('x') });
+      }
+      stream.putInto(stream.shards[0] as never, 'x', builder.finish().data);
+      const records: ConsumerRecord[] = [];
+      const consumer = await harness.open({ isStrictKclRange });
+      void consumer.run({ each: (record) => void records.push(record) });
+      await harness.timing.pass(2000);
+      expect(records.map(({ isMisplaced }) => isMisplaced)).toEqual(Array(delivered).fill(true));
+      expect(harness.events.find(({ type }) => type === 'misplacedAggregate')).toMatchObject({
+        recordCount: 2,
+        leftOut,
+      });
+      expect(consumer.metrics().MisplacedAggregates).toBe(1);
+      await harness.close(consumer);
+    }
+  });
+});
+
+describe('batches', () => {
+  test('are as long as they may be, and wait for that as long as they may', async () => {
+    const harness = new Harness();
+    const sizes: number[] = [];
+    const consumer = await harness.open({ batchRecordsMax: 100, batchWindowMs: 3000, pollIdleMs: 100 });
+    void consumer.run({ batch: ({ records }) => void sizes.push(records.length) });
+    for (let i = 0; i < 250; i++) harness.stream.put('a', String(i));
+    await harness.timing.pass(1000);
+    expect(sizes).toEqual([100, 100]);
+    await harness.timing.pass(3000);
+    expect(sizes).toEqual([100, 100, 50]);
+    await harness.close(consumer);
+  });
+
+  test('say what was processed before them, without a gap', async () => {
+    const harness = new Harness();
+    const batches: ConsumerBatch[] = [];
+    const consumer = await harness.open({ batchRecordsMax: 2 });
+    void consumer.run({ batch: (batch) => void batches.push(batch) });
+    for (let i = 0; i < 6; i++) harness.stream.put('a', String(i));
+    await harness.timing.pass(2000);
+    expect(batches.map(({ after }) => after)).toEqual([undefined, batches[0]?.position, batches[1]?.position]);
+    expect(comparePositions(batches[0]?.position ?? '', batches[1]?.position ?? '')).toBeLessThan(0);
+    await harness.close(consumer);
+  });
+
+  test('are given again from the first record that was not acknowledged', async () => {
+    const harness = new Harness();
+    const given: string[] = [];
+    let failures = 0;
+    const consumer = await harness.open();
+    void consumer.run({
+      batch: (batch) => {
+        given.push(batch.records.map((record) => record.text()).join(''));
+        if (failures++ > 0) return;
+        batch.acknowledge(batch.records[2]);
+        throw new Error('the rest fails');
+      },
+    });
+    for (const text of 'abcdef') harness.stream.put('a', text);
+    await harness.timing.pass(2000);
+    expect(given).toEqual(['abcdef', 'def']);
+    await harness.close(consumer);
+  });
+
+  test('come to a loop; one counts as processed when the next is asked for, and breaking off closes the consumer', async () => {
+    const harness = new Harness();
+    for (const text of 'abcdef') harness.stream.put('a', text);
+    const loop = async (until: string): Promise<string[]> => {
+      const given: string[] = [];
+      for await (const batch of await harness.open({ batchRecordsMax: 2 })) {
+        given.push(batch.records.map((record) => record.text()).join(''));
+        if (given.at(-1) === until) break;
+      }
+      return given;
+    };
+    const first = loop('cd');
+    await harness.timing.pass(5000);
+    expect(await first).toEqual(['ab', 'cd']);
+    const second = loop('ef');
+    await harness.timing.pass(5000);
+    // It broke off in the middle of its second batch.
+    expect(await second).toEqual(['cd', 'ef']);
+  });
+});
+
+describe('records of single keys', () => {
+  test('wait for one another, and not for those of other keys', async () => {
+    const harness = new Harness();
+    const { timing } = harness;
+    const log: string[] = [];
+    const consumer = await harness.open({ concurrency: 3 });
+    void consumer.run({
+      each: async (record) => {
+        log.push(`+${record.partitionKey}${record.text()}`);
+        await new Promise<void>((resolve) => void timing.after(record.partitionKey === 'slow' ? 500 : 100, resolve));
+        log.push(`-${record.partitionKey}${record.text()}`);
+      },
+    });
+    for (const text of ['1', '2']) for (const key of ['slow', 'b']) harness.stream.put(key, text);
+    await timing.pass(3000);
+    expect(log).toEqual(['+slow1', '+b1', '-b1', '+b2', '-b2', '-slow1', '+slow2', '-slow2']);
+    await harness.close(consumer);
+  });
+
+  test('are checkpointed up to the first that is not done', async () => {
+    const harness = new Harness();
+    const { timing, stream } = harness;
+    const consumer = await harness.open({ concurrency: 3, checkpointMs: 100 });
+    let end = (): void => undefined;
+    void consumer.run({
+      each: (record) =>
+        record.partitionKey === 'slow' ? new Promise<void>((resolve) => void (end = resolve)) : undefined,
+    });
+    const before = stream.put('a', '0');
+    stream.put('slow', '1');
+    const last = stream.put('b', '2');
+    await timing.pass(2000);
+    const checkpoint = async (): Promise<string | undefined> =>
+      (await harness.leases.list())[0]?.checkpoint.sequenceNumber;
+    expect(await checkpoint()).toBe(before);
+    end();
+    await timing.pass(500);
+    expect(await checkpoint()).toBe(last);
+    await harness.close(consumer);
+  });
+});
+
+describe('a handler that fails', () => {
+  const poison = (record: ConsumerRecord): void => {
+    if (record.text() === 'poison') throw new Error('it cannot be done');
+  };
+
+  test('is called again and again, and its shard waits, unless there is a limit', async () => {
+    const harness = new Harness();
+    const consumer = await harness.open({ backoffMs: 100, backoffMsMax: 1000 });
+    void consumer.run({
+      each: (record) => {
+        harness.collect(record);
+        poison(record);
+      },
+    });
+    for (const text of ['a', 'poison', 'b']) harness.stream.put('k', text);
+    await harness.timing.pass(20_000);
+    expect(harness.seen.filter((each) => each === 'k poison').length).toBeGreaterThan(15);
+    expect(harness.seen).not.toContain('k b');
+    expect(harness.events.filter(({ type }) => type === 'handlerFailed').slice(0, 3)).toMatchObject([
+      { attempt: 1, backoffMs: 75 },
+      { attempt: 2, backoffMs: 150 },
+      { attempt: 3, backoffMs: 300 },
+    ]);
+    await harness.close(consumer);
+  });
+
+  test('is called so often, and then the record goes where dead letters go', async () => {
+    const harness = new Harness();
+    const letters: Array<{ condition: string; attempts: number; texts: string[] }> = [];
+    let isRefused = true;
+    const consumer = await harness.open({
+      attemptsMax: 3,
+      deadLetters: ({ condition, attempts, records }) => {
+        isRefused = !isRefused;
+        if (!isRefused) throw new Error('not now');
+        letters.push({ condition, attempts, texts: records.map((record) => record.text()) });
+      },
+    });
+    void consumer.run({
+      each: (record) => {
+        harness.collect(record);
+        poison(record);
+      },
+    });
+    for (const text of ['a', 'poison', 'b']) harness.stream.put('k', text);
+    await harness.timing.pass(5000);
+    expect(harness.seen).toEqual(['k a', 'k poison', 'k poison', 'k poison', 'k b']);
+    expect(letters).toEqual([{ condition: 'RetryAttemptsExhausted', attempts: 3, texts: ['poison'] }]);
+    expect(harness.typesOf('deadLetterFailed', 'deadLettered')).toEqual(['deadLetterFailed', 'deadLettered']);
+    expect(consumer.metrics()).toMatchObject({ HandlerFailures: 3, DeadLetters: 1 });
+    await harness.close(consumer);
+  });
+
+  test('is not called again for what is too old', async () => {
+    const harness = new Harness();
+    const conditions: string[] = [];
+    const consumer = await harness.open({
+      recordAgeMsMax: 1000,
+      deadLetters: ({ condition }) => void conditions.push(condition),
+    });
+    void consumer.run({ each: poison });
+    harness.stream.put('k', 'poison');
+    await harness.timing.pass(20_000);
+    expect(conditions).toEqual(['RecordAgeExceeded']);
+    await harness.close(consumer);
+  });
+
+  test('has its batch halved until the record stands alone, without an attempt used up', async () => {
+    const harness = new Harness();
+    const given: string[] = [];
+    const letters: string[] = [];
+    const consumer = await harness.open({
+      attemptsMax: 2,
+      isBisecting: true,
+      deadLetters: ({ records }) => void letters.push(...records.map((record) => record.text())),
+    });
+    void consumer.run({
+      batch: ({ records }) => {
+        given.push(records.map((record) => record.text().slice(0, 1)).join(''));
+        for (const record of records) poison(record);
+      },
+    });
+    for (const text of ['a', 'b', 'poison', 'd', 'e', 'f', 'g', 'h']) harness.stream.put('k', text);
+    await harness.timing.pass(5000);
+    expect(given).toEqual(['abpdefgh', 'abpd', 'ab', 'pd', 'p', 'p', 'd', 'efgh']);
+    expect(letters).toEqual(['poison']);
+    await harness.close(consumer);
+  });
+});
+
+describe('positions that the handler keeps', () => {
+  test('go before the checkpoint', async () => {
+    const harness = new Harness();
+    const { stream } = harness;
+    const numbers = ['a', 'b', 'c'].map((text) => stream.put('k', text));
+    const consumer = await harness.open({ positions: { read: () => Promise.resolve(`${numbers[1]}/0`) } });
+    const batches: ConsumerBatch[] = [];
+    void consumer.run({ batch: (batch) => void batches.push(batch) });
+    await harness.timing.pass(2000);
+    expect(batches.map(({ after, records }) => [after, ...records.map((record) => record.text())])).toEqual([
+      [`${numbers[1]}/0`, 'c'],
+    ]);
+    await harness.close(consumer);
+  });
+});
+
+describe('settings', () => {
+  test('are checked, and go by the names of the KCL too', async () => {
+    const harness = new Harness();
+    await expect(harness.open({ concurrency: 0 })).rejects.toThrow('concurrency is from 1 to 100000, and not 0');
+    await expect(harness.open({ recordsMax: 10_001 })).rejects.toThrow('recordsMax is from 1 to 10000, and not 10001');
+    await expect(harness.open({ maxRecords: 10_001 })).rejects.toThrow('recordsMax is from 1 to 10000, and not 10001');
+    await expect(harness.open({ maxRecords: 5, recordsMax: 5 })).rejects.toThrow("the KCL's name");
+    await expect(harness.open({ retrieval: 'push' as never })).rejects.toThrow('retrieval is fan-out or polling');
+    await expect(harness.open({ startAt: 'NOW' as never })).rejects.toThrow(
+      'startAt is TRIM_HORIZON, LATEST or a Date',
+    );
+    await expect(harness.open({ attemptsMax: 3 })).rejects.toThrow('need deadLetters');
+    await expect(harness.open({ attemptsMax: 3 })).rejects.toBeInstanceOf(InvalidArgumentError);
+  });
+
+  test('a consumer runs once', async () => {
+    const harness = new Harness();
+    const consumer = await harness.open();
+    void consumer.run({ each: harness.collect });
+    await expect(consumer.run({ each: harness.collect })).rejects.toBeInstanceOf(InvalidArgumentError);
+    await harness.close(consumer);
+    await expect(consumer.run({ each: harness.collect })).rejects.toBeInstanceOf(ClosedConsumerError);
+  });
+});

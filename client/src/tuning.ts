@@ -8,7 +8,7 @@ export interface TuningRules<Tuning> {
   /** Of texts. */
   readonly choices: Readonly<Partial<Record<keyof Tuning, readonly string[]>>>;
   /** Names that another library has for them. */
-  readonly aliases: Readonly<Record<string, keyof Tuning>>;
+  readonly aliases: Readonly<Partial<Record<string, keyof Tuning>>>;
   /** That library. */
   readonly aliasedBy: string;
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { AggregateBuilder, hashKeyToDecimal } from '../aggregation/index.ts';
 import { InvalidArgumentError } from '../errors.ts';
+import { Deduplicator } from './deduplicator.ts';
 import { ClosedConsumerError } from './consumer.ts';
 import type { LeaseStore } from './leases/lease.ts';
 import type { ConsumerBatch } from './processing/handler.ts';
@@ -472,6 +473,25 @@ describe('positions that the handler keeps', () => {
   });
 });
 
+describe('a deduplicator', () => {
+  test('leaves out what has been processed before, and not what has failed', async () => {
+    const harness = new Harness();
+    const consumer = await harness.open();
+    const known = new Deduplicator({ idOf: (record) => record.text(), rememberedMin: 2 });
+    let failures = 1;
+    void consumer.run({
+      each: known.each((record) => {
+        harness.collect(record);
+        if (failures-- > 0) throw new Error('once');
+      }),
+    });
+    for (const text of ['1', '1', '2', '1', '3', '3', '4', '5', '1']) harness.stream.put('k', text);
+    await harness.timing.pass(3000);
+    expect(harness.seen.map((each) => each.slice(2)).join('')).toBe('11' + '2345' + '1');
+    await harness.close(consumer);
+  });
+});
+
 describe('settings', () => {
   test('are checked, and go by the names of the KCL too', async () => {
     const harness = new Harness();
@@ -483,6 +503,8 @@ describe('settings', () => {
     await expect(harness.open({ startAt: 'NOW' as never })).rejects.toThrow(
       'startAt is TRIM_HORIZON, LATEST or a Date',
     );
+    await expect(harness.open({ initialPositionInStream: 'LATEST' })).rejects.toThrow("the KCL's name for startAt");
+    await expect(harness.open({ retrievalMode: 'POLLING' })).rejects.toThrow("the KCL's name for retrieval");
     await expect(harness.open({ attemptsMax: 3 })).rejects.toThrow('need deadLetters');
     await expect(harness.open({ attemptsMax: 3 })).rejects.toBeInstanceOf(InvalidArgumentError);
   });

@@ -5,6 +5,7 @@ import { ClientError, InvalidArgumentError } from '../errors.ts';
 import { type KinesisCalls, sdkCalls } from '../producer/calls.ts';
 import { systemTiming, type Timing } from '../timing.ts';
 import { type ConsumerCalls, sdkConsumerCalls } from './calls.ts';
+import type { StartAt } from './coordination/lineage.ts';
 import { Worker } from './coordination/worker.ts';
 import { letterWriter } from './dead-letters.ts';
 import type { ConsumerEvent } from './events.ts';
@@ -15,7 +16,7 @@ import type { BatchHandler, ConsumerBatch, EachHandler, HandlerContext } from '.
 import type { Processor, ProcessorGround } from './processing/processor.ts';
 import type { Checkpoint } from './leases/lease.ts';
 import { type ConsumerMetrics, noCounts } from './metrics.ts';
-import { type ConsumerOptions, tuningOf } from './settings.ts';
+import { type ConsumerOptions, startAtOf, tuningOf } from './settings.ts';
 import { FanOutConsumer } from './sources/fan-out.ts';
 import type { ConsumerTuning } from './tuning.ts';
 
@@ -24,6 +25,8 @@ export type Handler = { readonly each: EachHandler } | { readonly batch: BatchHa
 
 /** Each {@link ConsumerEvent}. */
 const events = channel('millrace:consumer:event');
+
+const warningName = 'MillraceConsumer';
 
 /** Where a consumer runs. @internal */
 export interface ConsumerGround {
@@ -44,9 +47,11 @@ export class Consumer implements AsyncDisposable, AsyncIterable<ConsumerBatch> {
   readonly #options: ConsumerOptions;
   readonly #ground: ConsumerGround;
   readonly #tuning: ConsumerTuning;
+  readonly #startAt: StartAt;
   readonly #counts = noCounts();
   readonly #abort = new AbortController();
   #worker: Worker | undefined;
+  #handler: Handler = { batch: () => undefined };
   #isRunning = false;
   #closing: Promise<void> | undefined;
   readonly #closed = Promise.withResolvers<void>();
@@ -55,7 +60,8 @@ export class Consumer implements AsyncDisposable, AsyncIterable<ConsumerBatch> {
     this.#ground = ground;
     this.#options = options;
     this.#tuning = tuningOf(options);
-    this.worker = options.worker ?? `${hostname()}-${process.pid}-${randomUUID()}`;
+    this.#startAt = startAtOf(options);
+    this.worker = options.worker ?? options.workerIdentifier ?? `${hostname()}-${process.pid}-${randomUUID()}`;
   }
 
   /**
@@ -158,10 +164,8 @@ export class Consumer implements AsyncDisposable, AsyncIterable<ConsumerBatch> {
     }
   }
 
-  #handler: Handler = { batch: () => undefined };
-
   #makeWorker(): Worker {
-    const { leases, application, stream, startAt = 'LATEST', positions, consumerName = application } = this.#options;
+    const { leases, application, stream, positions, consumerName = application } = this.#options;
     const { calls, callsOf, timing } = this.#ground;
     const tuning = this.#tuning;
     const { signal } = this.#abort;
@@ -173,7 +177,7 @@ export class Consumer implements AsyncDisposable, AsyncIterable<ConsumerBatch> {
       worker: this.worker,
       timing,
       tuning,
-      startAt,
+      startAt: this.#startAt,
       positions,
       failoverMs: tuning.failoverMs === 0 ? leases.failoverMs : tuning.failoverMs,
       report: (event) => this.#report(event),
@@ -205,15 +209,20 @@ export class Consumer implements AsyncDisposable, AsyncIterable<ConsumerBatch> {
     else if (event.type === 'misplacedAggregate') counts.MisplacedAggregates++;
     if (events.hasSubscribers) events.publish(event);
     const { onEvent } = this.#options;
-    if (onEvent !== undefined) onEvent(event);
-    else if (event.type === 'handlerFailed' && event.attempt === 1) {
-      const { shardId, position, error } = event;
-      process.emitWarning(
-        `the handler failed for the record ${position} of ${shardId}: ${String(error)}`,
-        'MillraceConsumer',
-      );
+    if (onEvent === undefined) return warnOf(event);
+    try {
+      onEvent(event);
+    } catch (error) {
+      process.emitWarning(`onEvent failed: ${String(error)}`, warningName); // It must not stop what tells it.
     }
   }
+}
+
+/** Of a failure that nobody would see. */
+function warnOf(event: ConsumerEvent): void {
+  if (event.type !== 'handlerFailed' || event.attempt > 1) return;
+  const { shardId, position, error } = event;
+  process.emitWarning(`the handler failed for the record ${position} of ${shardId}: ${String(error)}`, warningName);
 }
 
 /** A consumer runs once. */

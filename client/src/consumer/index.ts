@@ -1,6 +1,7 @@
 export { ClosedConsumerError, Consumer, type Handler } from './consumer.ts';
 export type { StartAt } from './coordination/lineage.ts';
 export type { ConsumerDeadLetters } from './dead-letters.ts';
+export { Deduplicator, type DeduplicatorOptions } from './deduplicator.ts';
 export type { ConsumerEvent, GiveUpCondition, HandlerFailure } from './events.ts';
 export type { KclSettings } from './kcl-settings.ts';
 export type { Checkpoint, Lease, LeaseStore, NewLease, SpecialPosition } from './leases/lease.ts';

@@ -43,8 +43,24 @@ export interface ConsumerOptions extends ConsumerSettings {
   readonly leases: LeaseStore;
 }
 
+/** Where to start, by either name. @throws InvalidArgumentError */
+export function startAtOf(options: ConsumerSettings): StartAt {
+  const { startAt, initialPositionInStream: position, timestampAtInitialPositionInStream: timestamp } = options;
+  if (startAt !== undefined && position !== undefined) {
+    throw new InvalidArgumentError("initialPositionInStream is the KCL's name for startAt: give one of them");
+  }
+  const found = startAt ?? (position === 'AT_TIMESTAMP' ? timestamp : position) ?? 'LATEST';
+  if (found instanceof Date || found === 'LATEST' || found === 'TRIM_HORIZON') return found;
+  throw new InvalidArgumentError(`startAt is TRIM_HORIZON, LATEST or a Date, and not ${String(found)}`);
+}
+
 /** Defaults filled in, KCL names taken, bounds checked. @throws InvalidArgumentError */
-export function tuningOf(options: ConsumerSettings): ConsumerTuning {
+export function tuningOf(given: ConsumerSettings): ConsumerTuning {
+  const { retrievalMode } = given;
+  if (given.retrieval !== undefined && retrievalMode !== undefined) {
+    throw new InvalidArgumentError("retrievalMode is the KCL's name for retrieval: give one of them");
+  }
+  const options = retrievalMode === undefined ? given : { ...given, retrieval: retrievalOf(retrievalMode) };
   const choices = { retrieval: ['fan-out', 'polling'] };
   const tuning = readTuning(options, { defaults, bounds, choices, aliases: kclNames, aliasedBy: 'KCL' });
   const isGivingUp = tuning.attemptsMax < Infinity || tuning.recordAgeMsMax < Infinity;
@@ -53,9 +69,9 @@ export function tuningOf(options: ConsumerSettings): ConsumerTuning {
       'attemptsMax and recordAgeMsMax need deadLetters: where the records go that are given up',
     );
   }
-  const { startAt = 'LATEST' } = options;
-  if (!(startAt instanceof Date) && startAt !== 'LATEST' && startAt !== 'TRIM_HORIZON') {
-    throw new InvalidArgumentError(`startAt is TRIM_HORIZON, LATEST or a Date, and not ${String(startAt)}`);
-  }
   return tuning;
+}
+
+function retrievalOf(mode: NonNullable<KclSettings['retrievalMode']>): ConsumerTuning['retrieval'] {
+  return mode === 'POLLING' ? 'polling' : 'fan-out';
 }

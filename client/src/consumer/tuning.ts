@@ -33,7 +33,7 @@ export interface ConsumerTuning {
   readonly movesMax: number;
   /** A worker whose lease another one wants, or that is stopped, ends what it has begun within that. Default 30,000. */
   readonly handOverMs: number;
-  /** Between looks for shards without a lease, and for leases that nobody needs any more. Default 30,000. */
+  /** Between looks for shards without a lease, and for leases that nobody needs any more. Default 60,000. */
   readonly auditMs: number;
   /** Leave out aggregates with records that do not belong to their shard, as the KCL does, and count them. Default false: they are delivered. */
   readonly isStrictKclRange: boolean;
@@ -71,7 +71,7 @@ export const defaults: ConsumerTuning = {
   leasesMax: Infinity,
   movesMax: 0,
   handOverMs: 30_000,
-  auditMs: 30_000,
+  auditMs: 60_000,
   isStrictKclRange: false,
   attemptsMax: Infinity,
   recordAgeMsMax: Infinity,

@@ -23,9 +23,14 @@ export interface MisplacedAggregate {
   readonly leftOut: 'putAgain' | 'strict' | undefined;
 }
 
+/** Remembered at a time. */
+const keysMax = 4096;
+
 /** Makes user records of the Kinesis records of one shard. */
 export class Unpacker {
   readonly #options: UnpackerOptions;
+  /** Whether partition keys that have been seen belong to the shard: hashing is most of what a record costs here. */
+  readonly #keys = new Map<string, boolean>();
   /** Until the first record behind it has come. */
   #after: Checkpoint | undefined;
 
@@ -68,10 +73,19 @@ export class Unpacker {
   }
 
   readonly #belongs = ({ partitionKey, explicitHashKey }: Omit<UserRecord, 'data'>): boolean => {
-    const { start, end } = this.#options.range;
-    const hashKey = explicitHashKey === undefined ? hashKeyOf(partitionKey) : fromDecimal(explicitHashKey);
-    return hashKey !== undefined && start <= hashKey && hashKey <= end;
+    if (explicitHashKey !== undefined) return this.#isInside(fromDecimal(explicitHashKey));
+    const known = this.#keys.get(partitionKey);
+    if (known !== undefined) return known;
+    const belongs = this.#isInside(hashKeyOf(partitionKey));
+    if (this.#keys.size >= keysMax) this.#keys.clear();
+    this.#keys.set(partitionKey, belongs);
+    return belongs;
   };
+
+  #isInside(hashKey: HashKey | undefined): boolean {
+    const { start, end } = this.#options.range;
+    return hashKey !== undefined && start <= hashKey && hashKey <= end;
+  }
 
   /** Takes out what has been processed. */
   #skip(sequenceNumber: string, records: ConsumerRecord[], from: number): void {

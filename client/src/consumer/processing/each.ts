@@ -31,8 +31,11 @@ export class EachProcessor implements Processor {
   readonly #handler: EachHandler;
   readonly #context: HandlerContext;
   readonly #concurrency: number;
+  /** Fires when nothing new is to be started. */
   readonly #stop = new AbortController();
-  readonly #stopped: AbortSignal;
+  // Looked at for each record, which is slow with signals.
+  #isStopped = false;
+  #isLost = false;
   #entries: Entry[] = [];
   /** The first in `#entries` that `processed` does not reach. */
   #head = 0;
@@ -57,8 +60,7 @@ export class EachProcessor implements Processor {
     this.#handler = handler;
     this.#context = context;
     this.#concurrency = concurrency;
-    this.#stopped = AbortSignal.any([ground.signal, this.#stop.signal]);
-    ground.signal.addEventListener('abort', () => this.#tell(), { once: true });
+    ground.signal.addEventListener('abort', () => this.#lose(), { once: true });
   }
 
   offer(records: readonly ConsumerRecord[]): Promise<void> | undefined {
@@ -75,25 +77,26 @@ export class EachProcessor implements Processor {
   }
 
   stop(): Promise<void> {
+    this.#isStopped = true;
     this.#stop.abort();
     this.#tell();
     return this.drained();
   }
 
   get #hasRoom(): boolean {
-    return this.#stopped.aborted || this.#bytes < this.#ground.bytesMax();
+    return this.#isStopped || this.#bytes < this.#ground.bytesMax();
   }
 
   get #isIdle(): boolean {
-    if (this.#ground.signal.aborted) return true;
-    return this.#running === 0 && (this.#stop.signal.aborted || this.#head === this.#entries.length);
+    if (this.#isLost) return true;
+    return this.#running === 0 && (this.#isStopped || this.#head === this.#entries.length);
   }
 
   /** Starts what may be started. */
   #pump(): void {
     if (this.#isPumping) return; // A handler that returns at once is called from the loop below.
     this.#isPumping = true;
-    while (this.#running < this.#concurrency && !this.#stopped.aborted && this.#next < this.#entries.length) {
+    while (this.#running < this.#concurrency && !this.#isStopped && this.#next < this.#entries.length) {
       const entry = this.#entries[this.#next++] as Entry;
       const waiting = this.#busy.size === 0 ? undefined : this.#busy.get(entry.record.partitionKey);
       if (waiting === undefined) this.#start(entry);
@@ -131,12 +134,16 @@ export class EachProcessor implements Processor {
         await (attempts === 1 ? result : this.#handler(entry.record, this.#context));
         return true;
       } catch (error) {
-        if (this.#ground.signal.aborted) return false;
-        const outcome = await afterFailure(this.#ground, { records: [entry.record], attempts, error }, this.#stopped);
+        if (this.#isLost) return false;
+        const outcome = await afterFailure(
+          this.#ground,
+          { records: [entry.record], attempts, error },
+          this.#stop.signal,
+        );
         if (outcome === 'givenUp') return true;
         if (outcome === 'again') continue;
         // What was done behind it would be done again: that is worth one more try.
-        if (isLast || entry.number === this.#startedNumber || this.#ground.signal.aborted) return false;
+        if (isLast || entry.number === this.#startedNumber || this.#isLost) return false;
         isLast = true;
       }
     }
@@ -146,11 +153,11 @@ export class EachProcessor implements Processor {
     this.#running--;
     const { partitionKey } = entry.record;
     const waiting = this.#busy.get(partitionKey) as Entry[];
-    if (isDone && !this.#ground.signal.aborted) {
+    if (isDone && !this.#isLost) {
       this.#done(entry);
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
         // When it is to stop, only what lies before something that is done already is worth while.
-        if (this.#stop.signal.aborted && next.number > this.#startedNumber) break;
+        if (this.#isStopped && next.number > this.#startedNumber) break;
         if (!this.#start(next)) return this.#pump();
       }
     }
@@ -173,6 +180,11 @@ export class EachProcessor implements Processor {
     this.#entries = this.#entries.slice(this.#head);
     this.#next -= this.#head;
     this.#head = 0;
+  }
+
+  #lose(): void {
+    this.#isLost = true;
+    void this.stop();
   }
 
   #tell(): void {

@@ -23,6 +23,8 @@ export class Group {
   /** Repeated records that no kill explains. */
   readonly unexplained: string[] = [];
   readonly killed = new Set<string>();
+  /** Worker and shard of leases that a worker could not renew in time: it was held up for as long as one that is dead. */
+  readonly lost = new Set<string>();
   /** Workers that have ended by themselves, with their last words. */
   readonly ends: string[] = [];
   readonly #options: GroupOptions;
@@ -100,6 +102,7 @@ export class Group {
       return;
     }
     if (what === 'begun') this.#owner.set(parts[0] as string, worker);
+    if (what === 'lost') this.lost.add(`${worker} ${parts[0]}`);
     this.journal.note(line, worker);
     if (what !== 'record') return;
     const [, shard, position, key, number] = parts as [string, string, string, string, string];
@@ -109,10 +112,11 @@ export class Group {
     else this.#noteRepeat(id, first);
   }
 
-  /** Only what a killed worker had not saved may come again. */
+  /** Only what a worker that was killed, or lost its lease, had not saved may come again. */
   #noteRepeat(id: string, { worker, shard, position }: Processed): void {
     const saved = this.#saved.get(`${worker} ${shard}`);
-    if (!this.killed.has(worker)) this.unexplained.push(`${id}: nobody killed ${worker}`);
+    const isInterrupted = this.killed.has(worker) || this.lost.has(`${worker} ${shard}`);
+    if (!isInterrupted) this.unexplained.push(`${id} of ${shard}: nobody killed ${worker}`);
     else if (saved !== undefined && !isBehind(position, saved))
       this.unexplained.push(`${id}: ${worker} had saved ${saved}`);
   }

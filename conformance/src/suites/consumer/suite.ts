@@ -61,7 +61,7 @@ async function runGroup(target: Target, run: ConsumerRun, checks: Checks): Promi
     for (const endMs = performance.now() + drainMsMax; !isDrained() && performance.now() < endMs;) await sleep(100);
     await group.stop();
     checks.say(
-      `${run.retrieval}: ${load.total} records, ${closed.length} closed shards, ${group.killed.size} kills, ${journal.again} records again`,
+      `${run.retrieval}: ${load.total} records, ${closed.length} closed shards, ${group.killed.size} kills, ${group.lost.size} leases lost, ${journal.again} records again`,
     );
     await judge(checks, { group, load, run, closed: closed.map(({ ShardId }) => ShardId) });
   } finally {

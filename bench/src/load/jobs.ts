@@ -97,7 +97,38 @@ export interface ProduceJob extends JobBase {
   readonly measureSeconds: number;
 }
 
-export type Job = PutJob | FillJob | ReadJob | ProbeJob | LatencyJob | FanOutJob | IdleJob | ReshardJob | ProduceJob;
+/** Reads stored aggregates to their end through a client library. */
+export interface ConsumeJob extends JobBase {
+  readonly kind: 'consume';
+  /** The consumer of `@millrace/client` by either retrieval, or the official SDK and the codec alone. */
+  readonly how: 'polling' | 'fan-out' | 'sdk';
+  readonly shards: number;
+  /** User records. */
+  readonly records: number;
+  readonly recordBytes: number;
+  readonly keys: number;
+}
+
+/** Encodes and decodes aggregates, without the server. */
+export interface CodecJob extends JobBase {
+  readonly kind: 'codec';
+  readonly records: number;
+  readonly recordBytes: number;
+  readonly keys: number;
+}
+
+export type Job =
+  | PutJob
+  | FillJob
+  | ReadJob
+  | ProbeJob
+  | LatencyJob
+  | FanOutJob
+  | IdleJob
+  | ReshardJob
+  | ProduceJob
+  | ConsumeJob
+  | CodecJob;
 
 /** Every figure of a result is a plain number, named with its unit. */
 export type Figures = Readonly<Record<string, number>>;

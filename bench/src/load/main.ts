@@ -1,5 +1,7 @@
 import { fanOut, idle } from './fan-out.ts';
 import { fill } from './fill.ts';
+import { codec } from './codec.ts';
+import { consume } from './consume.ts';
 import type { Figures, Job, JobAnswer } from './jobs.ts';
 import { latency } from './latency.ts';
 import { probe } from './probe.ts';
@@ -36,6 +38,10 @@ function run(job: Job): Promise<Figures> {
       return reshard(job);
     case 'produce':
       return produce(job);
+    case 'consume':
+      return consume(job);
+    case 'codec':
+      return codec(job);
   }
 }
 

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { KinesisClient, PutRecordsCommand } from '@aws-sdk/client-kinesis';
-import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { type KinesisClient, PutRecordsCommand } from '@aws-sdk/client-kinesis';
 import { Producer } from '@millrace/client';
 import { UsageMeter } from '../measure/usage.ts';
 import { Api } from './api.ts';
+import { clientOf } from './client-of.ts';
 import type { Figures, ProduceJob } from './jobs.ts';
 
 const streamName = 'bench-produce';
@@ -24,13 +24,7 @@ interface Load {
 /** Records through a client library of this process, each with an acknowledgement that somebody waits for. */
 export async function produce(job: ProduceJob): Promise<Figures> {
   await new Api(job.address).createStream(streamName, job.shards);
-  const client = new KinesisClient({
-    endpoint: `http://${job.address.host}:${job.address.port}`,
-    region: 'us-east-1',
-    credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
-    requestHandler: new NodeHttpHandler(),
-    maxAttempts: 1,
-  });
+  const client = clientOf(job.address);
   const keys = Array.from({ length: job.keys }, (_, i) => `user-${i}`);
   const load = { job, client, keys, data: Buffer.alloc(job.recordBytes, 'x'), isStopped: false, acknowledged: 0 };
   const running = job.how === 'producer' ? withProducer(load) : withSdk(load);

@@ -1,5 +1,6 @@
 import type { Scenario } from '../scenario.ts';
 import { accept, acceptedStoredBytes } from './accept.ts';
+import { codec, consume } from './consume.ts';
 import { fanOut, idle } from './fan-out.ts';
 import { getRecords } from './get-records.ts';
 import { memory } from './memory.ts';
@@ -9,7 +10,19 @@ import { puts } from './puts.ts';
 import { reshard } from './reshard.ts';
 import { startUp } from './start-up.ts';
 
-const single: readonly Scenario[] = [...puts, getRecords, putToGet, fanOut, idle, reshard, produce, startUp, memory];
+const single: readonly Scenario[] = [
+  ...puts,
+  getRecords,
+  putToGet,
+  fanOut,
+  idle,
+  reshard,
+  produce,
+  consume,
+  codec,
+  startUp,
+  memory,
+];
 
 const all: Scenario = {
   name: 'all',

@@ -6,11 +6,12 @@ import { type Entry, type Lane, recordsOf } from './lane.ts';
 import { hashKeyOfRecord, type Lanes } from './lanes.ts';
 import type { ProducerTuning } from './tuning.ts';
 import type { ShardMap } from './shard-map.ts';
-import type { PendingRecord, Place, Try } from './ticket.ts';
+import type { KinesisPlace, PendingRecord, Try } from './ticket.ts';
 
 /** How it went with a record, for whoever accepted it. */
 export interface Outcomes {
-  put(record: PendingRecord, where: Place): void;
+  /** @param subSequenceNumber   place in the aggregate that was put; undefined when it is none */
+  put(record: PendingRecord, where: KinesisPlace, subSequenceNumber: number | undefined): void;
   failed(record: PendingRecord, code: string, message: string): void;
   /** After each call, before its records are settled. */
   called(call: FinishedCall): void;
@@ -283,12 +284,10 @@ export class Dispatcher {
     if (this.#isAborted) this.abort();
   }
 
-  #settlePut(entry: Entry, { shardId, sequenceNumber }: PutResult & { isPut: true }): void {
-    const { records } = entry;
-    for (let index = 0; index < records.length; index++) {
-      const subSequenceNumber = records.length === 1 ? undefined : index;
-      this.#parts.outcomes.put(records[index] as PendingRecord, { shardId, sequenceNumber, subSequenceNumber });
-    }
+  #settlePut({ records }: Entry, result: PutResult & { isPut: true }): void {
+    const { outcomes } = this.#parts;
+    if (records.length === 1) return outcomes.put(records[0] as PendingRecord, result, undefined);
+    for (let index = 0; index < records.length; index++) outcomes.put(records[index] as PendingRecord, result, index);
   }
 
   /**

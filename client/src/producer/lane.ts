@@ -74,11 +74,10 @@ export class Lane {
   /** Takes a record whose data is there, and copies the data. Returns whether an entry has become ready. */
   add(record: PendingRecord): boolean {
     const { isAggregating, aggregateBytesMax, aggregateRecordsMax } = this.#tuning;
-    const data = record.data as Uint8Array;
+    const user = record as PendingRecord & { data: Uint8Array };
     const before = this.readyCount;
-    const fits = isAggregating && data.length + record.partitionKey.length < aggregateBytesMax;
+    const fits = isAggregating && user.data.length + record.partitionKey.length < aggregateBytesMax;
     if (!fits || this.#open.length >= aggregateRecordsMax) this.close();
-    const user = { partitionKey: record.partitionKey, explicitHashKey: record.explicitHashKey, data };
     this.#builder ??= new AggregateBuilder({ isPutAgainWhole: true });
     if (!this.#builder.add(user, aggregateBytesMax)) {
       this.close();

@@ -12,7 +12,7 @@ import { type ProducerOptions, type ProducerSettings, tuningOf } from './setting
 import type { ProducerTuning } from './tuning.ts';
 import { ShardMap } from './shard-map.ts';
 import { Spool } from './spool/spool.ts';
-import { PendingRecord, type Place, PutError, type Ticket } from './ticket.ts';
+import { type KinesisPlace, PendingRecord, PutError, type Ticket } from './ticket.ts';
 
 /** A record to put. Text is taken as UTF-8. */
 export interface RecordToPut extends Omit<UserRecord, 'data'> {
@@ -74,6 +74,7 @@ export class Producer implements AsyncDisposable {
   #nextNumber = 0;
   /** Records accepted since the event loop went on. */
   #sinceTurn = 0;
+  #turnMs = 0;
   #nextTurn: Promise<void> | undefined;
   #endTurn: (() => void) | undefined;
   #isClosed = false;
@@ -91,7 +92,8 @@ export class Producer implements AsyncDisposable {
     this.#map = map;
     this.#lanes = new Lanes(map, tuning, timing);
     const outcomes = {
-      put: (record: PendingRecord, place: Place) => this.#put(record, place),
+      put: (record: PendingRecord, place: KinesisPlace, subSequenceNumber: number | undefined) =>
+        this.#put(record, place, subSequenceNumber),
       failed: (record: PendingRecord, code: string, message: string) => this.#failed(record, code, message),
       called: (call: FinishedCall) => {
         this.#metrics.noteCall(call);
@@ -341,7 +343,9 @@ export class Producer implements AsyncDisposable {
   }
 
   #accept(user: UserRecord, bytes: number, spoolNumber?: number): PendingRecord {
-    const acceptedMs = this.#timing.now();
+    // The clock is read once a turn: that is near enough, and reading it is dear.
+    if (this.#sinceTurn <= 1) this.#turnMs = this.#timing.now();
+    const acceptedMs = this.#turnMs;
     const record = new PendingRecord(user, { bytes, number: this.#nextNumber++, spoolNumber, acceptedMs });
     this.#metrics.received++;
     this.#metrics.pending++;
@@ -350,10 +354,10 @@ export class Producer implements AsyncDisposable {
     return record;
   }
 
-  #put(record: PendingRecord, place: Place): void {
+  #put(record: PendingRecord, place: KinesisPlace, subSequenceNumber: number | undefined): void {
     this.#metrics.put++;
     this.#metrics.dataPut += record.dataBytes;
-    record.put(place);
+    record.put(place, subSequenceNumber);
     this.#leave(record);
     if (record.spoolNumber !== undefined) this.#spool?.settle(record.spoolNumber);
   }

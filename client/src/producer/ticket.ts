@@ -14,10 +14,14 @@ export interface Attempt {
   readonly errorMessage?: string | undefined;
 }
 
-/** Where a record has been put. */
-export interface Place {
+/** Where a Kinesis record has been put. */
+export interface KinesisPlace {
   readonly shardId: string;
   readonly sequenceNumber: string;
+}
+
+/** Where a record has been put. */
+export interface Place extends KinesisPlace {
   /** Place inside an aggregated record; undefined when the record was put as it is. */
   readonly subSequenceNumber: number | undefined;
 }
@@ -109,7 +113,6 @@ export class PendingRecord implements Ticket {
   get acknowledged(): Promise<Acknowledgement> {
     if (this.#resolvers === undefined) {
       this.#resolvers = Promise.withResolvers();
-      this.#resolvers.promise.catch(ignore); // Whoever asked has it; it must not end the process.
       if (this.#outcome !== undefined) this.#tell(this.#outcome);
     }
     return this.#resolvers.promise;
@@ -124,9 +127,10 @@ export class PendingRecord implements Ticket {
     });
   }
 
-  put(where: Place): void {
+  /** @param where   of the Kinesis record; `subSequenceNumber`: of this one in it */
+  put(where: KinesisPlace, subSequenceNumber: number | undefined): void {
     this.data = undefined; // Tickets and acknowledgements may be kept for long.
-    this.#settle(new PutAcknowledgement(this, where));
+    this.#settle(new PutAcknowledgement(this, where, subSequenceNumber));
   }
 
   fail(error: PutError): void {
@@ -139,8 +143,9 @@ export class PendingRecord implements Ticket {
   }
 
   #tell(outcome: Acknowledgement | PutError): void {
-    if (outcome instanceof PutError) this.#resolvers?.reject(outcome);
-    else this.#resolvers?.resolve(outcome);
+    if (outcome instanceof PutAcknowledgement) return this.#resolvers?.resolve(outcome);
+    this.#resolvers?.promise.catch(ignore); // Whoever asked has it; it must not end the process.
+    this.#resolvers?.reject(outcome);
   }
 }
 
@@ -151,7 +156,7 @@ class PutAcknowledgement implements Acknowledgement {
   readonly subSequenceNumber: number | undefined;
   readonly #record: PendingRecord;
 
-  constructor(record: PendingRecord, { shardId, sequenceNumber, subSequenceNumber }: Place) {
+  constructor(record: PendingRecord, { shardId, sequenceNumber }: KinesisPlace, subSequenceNumber: number | undefined) {
     this.shardId = shardId;
     this.sequenceNumber = sequenceNumber;
     this.subSequenceNumber = subSequenceNumber;

@@ -31,19 +31,19 @@ module.exports = {
       name: 'no-testing-in-product',
       severity: 'error',
       from: { path: '(^|/)(platform|client)/src', pathNot: '[.]test[.]ts$' },
-      to: { path: '^(testing|bench|conformance|tools)/|[.]test[.]ts$' },
+      to: { path: '^(testing|bench|conformance|examples|tools)/|[.]test[.]ts$' },
     },
     {
       name: 'apart-meet-over-the-wire',
       severity: 'error',
-      from: { path: '^(bench|conformance)/' },
+      from: { path: '^(bench|conformance|examples)/' },
       to: { path: '^platform/src/' },
     },
     {
       name: 'client-stands-alone',
       severity: 'error',
       from: { path: '^client/src/' },
-      to: { path: '^(platform|testing|bench|conformance|tools)/' },
+      to: { path: '^(platform|testing|bench|conformance|examples|tools)/' },
     },
     ...Object.entries(below).map(([folder, allowed]) => ({
       name: `layer-${folder}`,

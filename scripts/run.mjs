@@ -21,6 +21,7 @@ const commands = {
   format: () => steps([['format', ['node_modules/oxfmt/bin/oxfmt', '.']]]),
   generate: () => steps(Object.entries(generators).map(([name, tool]) => [name, [tool]])),
   bench: () => handOver(['bench/src/main.ts', ...args]),
+  example: () => example(args),
   conformance: () => handOver(['conformance/src/main.ts', ...args]),
   mutations: () => handOver(['testing/src/mutations/main.ts', ...args]),
   sim: () => handOver(['testing/src/simulation/main.ts', ...args]),
@@ -149,6 +150,19 @@ async function handOver([file, ...rest]) {
   // `on`: a second signal must not end this process before the child has stopped.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('exit', (code, signal) => process.exit(signal ? 128 + constants.signals[signal] : code));
+}
+
+/** `NAME` is a folder of examples, or `NAME/PROGRAM` one program of it. */
+function example([name, ...rest]) {
+  const programs = sourceFiles('examples').filter(
+    (file) => /^examples\/[^/]+\/[^/]+\.ts$/.test(file) && !file.includes('node_modules'),
+  );
+  const nameOf = (file) => file.replace(/^examples\/(.*)\.ts$/, '$1').replace(/\/main$/, '');
+  const file = programs.find((each) => nameOf(each) === name);
+  if (file !== undefined) return handOver([file, ...rest]);
+  console.error(`npm run example -- NAME [--help], with \`npm start\` in another terminal. NAME is one of:`);
+  for (const each of programs) console.error(`  ${nameOf(each)}`);
+  process.exitCode = 2;
 }
 
 function readOr(path, otherwise) {

@@ -46,7 +46,7 @@ function cruise(folders: readonly string[]): CruiseResult {
 
 function checkLayers(): void {
   const { modules, summary } = cruise(
-    ['platform/src', 'client/src', 'testing/src', 'bench/src', 'conformance/src'].filter((folder) =>
+    ['platform/src', 'client/src', 'testing/src', 'bench/src', 'conformance/src', 'examples'].filter((folder) =>
       existsSync(folder),
     ),
   );

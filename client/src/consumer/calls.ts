@@ -89,15 +89,25 @@ export function sdkConsumerCalls(client: KinesisClient, stream: string): Consume
     },
     async registerConsumer(ConsumerName, abortSignal) {
       const StreamARN = await arnOf(abortSignal);
-      const found = await client
-        .send(new DescribeStreamConsumerCommand({ StreamARN, ConsumerName }), { abortSignal })
-        .then(({ ConsumerDescription }) => ConsumerDescription)
-        .catch(async (error: unknown) => {
-          if (!(error instanceof Error) || error.name !== 'ResourceNotFoundException') throw error;
-          const input = { StreamARN, ConsumerName };
-          return (await client.send(new RegisterStreamConsumerCommand(input), { abortSignal })).Consumer;
+      try {
+        const { ConsumerDescription } = await client.send(
+          new DescribeStreamConsumerCommand({ StreamARN, ConsumerName }),
+          { abortSignal },
+        );
+        return ConsumerDescription?.ConsumerStatus === 'ACTIVE' ? ConsumerDescription.ConsumerARN : undefined;
+      } catch (error) {
+        if (nameOf(error) !== 'ResourceNotFoundException') throw error;
+      }
+      try {
+        const { Consumer } = await client.send(new RegisterStreamConsumerCommand({ StreamARN, ConsumerName }), {
+          abortSignal,
         });
-      return found?.ConsumerStatus === 'ACTIVE' ? found.ConsumerARN : undefined;
+        return Consumer?.ConsumerStatus === 'ACTIVE' ? Consumer.ConsumerARN : undefined;
+      } catch (error) {
+        // Another worker has done it at the same time.
+        if (nameOf(error) === 'ResourceInUseException') return undefined;
+        throw error;
+      }
     },
     async *subscribe(ConsumerARN, ShardId, from, abortSignal) {
       const input = { ConsumerARN, ShardId, StartingPosition: startingPosition(from) };
@@ -113,6 +123,11 @@ export function sdkConsumerCalls(client: KinesisClient, stream: string): Consume
       }
     },
   };
+}
+
+/** What the service calls an error. */
+export function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : '';
 }
 
 function startingPosition(from: ReadFrom): StartingPosition {

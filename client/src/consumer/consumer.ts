@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { channel } from 'node:diagnostics_channel';
 import { hostname } from 'node:os';
 import { ClientError, InvalidArgumentError } from '../errors.ts';
 import { type KinesisCalls, sdkCalls } from '../producer/calls.ts';
@@ -8,25 +7,20 @@ import { type ConsumerCalls, sdkConsumerCalls } from './calls.ts';
 import type { StartAt } from './coordination/lineage.ts';
 import { Worker } from './coordination/worker.ts';
 import { letterWriter } from './dead-letters.ts';
-import type { ConsumerEvent } from './events.ts';
 import { BatchQueue } from './processing/batch-queue.ts';
 import { BatchProcessor } from './processing/batch.ts';
 import { EachProcessor } from './processing/each.ts';
 import type { BatchHandler, ConsumerBatch, EachHandler, HandlerContext } from './processing/handler.ts';
 import type { Processor, ProcessorGround } from './processing/processor.ts';
 import type { Checkpoint } from './leases/lease.ts';
-import { type ConsumerMetrics, noCounts } from './metrics.ts';
+import type { ConsumerMetrics } from './metrics.ts';
+import { Reporter } from './reporter.ts';
 import { type ConsumerOptions, startAtOf, tuningOf } from './settings.ts';
 import { FanOutConsumer } from './sources/fan-out.ts';
 import type { ConsumerTuning } from './tuning.ts';
 
 /** One of them. */
 export type Handler = { readonly each: EachHandler } | { readonly batch: BatchHandler };
-
-/** Each {@link ConsumerEvent}. */
-const events = channel('millrace:consumer:event');
-
-const warningName = 'MillraceConsumer';
 
 /** Where a consumer runs. @internal */
 export interface ConsumerGround {
@@ -48,7 +42,7 @@ export class Consumer implements AsyncDisposable, AsyncIterable<ConsumerBatch> {
   readonly #ground: ConsumerGround;
   readonly #tuning: ConsumerTuning;
   readonly #startAt: StartAt;
-  readonly #counts = noCounts();
+  readonly #reporter: Reporter;
   readonly #abort = new AbortController();
   #worker: Worker | undefined;
   #handler: Handler = { batch: () => undefined };
@@ -61,6 +55,7 @@ export class Consumer implements AsyncDisposable, AsyncIterable<ConsumerBatch> {
     this.#options = options;
     this.#tuning = tuningOf(options);
     this.#startAt = startAtOf(options);
+    this.#reporter = new Reporter(options.onEvent, ground.timing);
     this.worker = options.worker ?? options.workerIdentifier ?? `${hostname()}-${process.pid}-${randomUUID()}`;
   }
 
@@ -146,11 +141,16 @@ export class Consumer implements AsyncDisposable, AsyncIterable<ConsumerBatch> {
     return this.close();
   }
 
+  /** Of the leases that this worker has now. */
+  get shardIds(): readonly string[] {
+    return this.#worker?.shardIds ?? [];
+  }
+
   metrics(): ConsumerMetrics {
     return {
-      ...this.#counts,
+      ...this.#reporter.counts,
       MillisBehindLatest: this.#worker?.millisBehindLatest ?? 0,
-      CurrentLeases: this.#worker?.leaseCount ?? 0,
+      CurrentLeases: this.shardIds.length,
     };
   }
 
@@ -180,8 +180,8 @@ export class Consumer implements AsyncDisposable, AsyncIterable<ConsumerBatch> {
       startAt: this.#startAt,
       positions,
       failoverMs: tuning.failoverMs === 0 ? leases.failoverMs : tuning.failoverMs,
-      report: (event) => this.#report(event),
-      counts: this.#counts,
+      report: this.#reporter.report,
+      counts: this.#reporter.counts,
       fanOutConsumer: tuning.retrieval === 'polling' ? undefined : new FanOutConsumer(consumerName, calls, deadline),
       giveUp: letterWriter(this.#options.deadLetters, { application, stream, now, callsOf }, signal),
       processorOf: (ground, context, after) => this.#processorOf(ground, context, after),
@@ -194,35 +194,6 @@ export class Consumer implements AsyncDisposable, AsyncIterable<ConsumerBatch> {
     if ('each' in handler) return new EachProcessor(ground, { handler: handler.each, context, concurrency });
     return new BatchProcessor(ground, { handler: handler.batch, context, recordsMax, windowMs, after });
   }
-
-  #report(event: ConsumerEvent): void {
-    const counts = this.#counts;
-    if (event.type === 'leaseLost') counts.LostLeases++;
-    else if (event.type === 'shardEnded') counts.ShardsEnded++;
-    else if (event.type === 'checkpointed') counts.Checkpoints++;
-    else if (event.type === 'leaseTaken') counts.TakenLeases++;
-    else if (event.type === 'handlerFailed') counts.HandlerFailures++;
-    else if (event.type === 'deadLettered') counts.DeadLetters += event.recordCount;
-    else if (event.type === 'fetchFailed') counts.FetchFailures++;
-    else if (event.type === 'fanOutFailed') counts.FanOutFailures++;
-    else if (event.type === 'leasesFailed') counts.LeaseStoreFailures++;
-    else if (event.type === 'misplacedAggregate') counts.MisplacedAggregates++;
-    if (events.hasSubscribers) events.publish(event);
-    const { onEvent } = this.#options;
-    if (onEvent === undefined) return warnOf(event);
-    try {
-      onEvent(event);
-    } catch (error) {
-      process.emitWarning(`onEvent failed: ${String(error)}`, warningName); // It must not stop what tells it.
-    }
-  }
-}
-
-/** Of a failure that nobody would see. */
-function warnOf(event: ConsumerEvent): void {
-  if (event.type !== 'handlerFailed' || event.attempt > 1) return;
-  const { shardId, position, error } = event;
-  process.emitWarning(`the handler failed for the record ${position} of ${shardId}: ${String(error)}`, warningName);
 }
 
 /** A consumer runs once. */

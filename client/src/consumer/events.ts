@@ -11,6 +11,7 @@ import type { MisplacedAggregate } from './unpack.ts';
  * - `deadLetterFailed`: they could not be written; that is tried again.
  * - `positionsFailed`: the setting `positions` could not be read; that is tried again.
  * - `fetchFailed`: a call for records failed; it is tried again.
+ * - `fanOutDelayed`: the shard's last subscription was begun too lately for another one; records are polled for meanwhile.
  * - `fanOutFailed`: there is no subscription at the time; records are polled for meanwhile.
  * - `stalled`: nothing could be fetched for `stallMs`, so the lease is given up.
  * - `leasesFailed`: the lease store could not be asked, or refused; that is tried again.
@@ -25,7 +26,7 @@ export type ConsumerEvent =
       })
   | { readonly type: 'deadLetterFailed'; readonly shardId: string; readonly error: unknown }
   | {
-      readonly type: 'fetchFailed' | 'fanOutFailed' | 'positionsFailed';
+      readonly type: 'fetchFailed' | 'fanOutFailed' | 'fanOutDelayed' | 'positionsFailed';
       readonly shardId: string;
       readonly error: unknown;
     }

@@ -1,6 +1,6 @@
 /** Since the consumer was opened; the names that the KCL has, where it has one. */
 export interface ConsumerMetrics {
-  /** User records that have been processed. */
+  /** User records that have been processed, or given up. */
   readonly RecordsProcessed: number;
   /** Their data. */
   readonly DataBytesProcessed: number;

@@ -28,7 +28,7 @@ export interface ConsumerSettings extends Partial<ConsumerTuning>, KclSettings {
   /** Where records go that are given up. Needed with `attemptsMax` or `recordAgeMsMax`. */
   readonly deadLetters?: ConsumerDeadLetters | undefined;
   readonly positions?: Positions | undefined;
-  /** Told of everything that happens. Default: failures of handlers become process warnings. */
+  /** Told of everything that happens. Default: what stops the work becomes a process warning, one of a kind a minute. */
   readonly onEvent?: ((event: ConsumerEvent) => void) | undefined;
 }
 

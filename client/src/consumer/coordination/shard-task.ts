@@ -117,9 +117,9 @@ export class ShardTask {
   async #read(): Promise<Fetched | undefined> {
     const { calls, timing, tuning, report, fanOutConsumer } = this.#ground;
     const { shardId } = this.#held;
-    const after = await this.#startAfter();
+    const { after, own } = await this.#startAfter();
     if (this.#fetching.aborted) return undefined;
-    const processor = this.#processorFrom(after);
+    const processor = this.#processorFrom(own);
     this.#processor = processor;
     const { isStrictKclRange: isStrict } = tuning;
     const unpacker = new Unpacker({
@@ -144,23 +144,30 @@ export class ShardTask {
     return undefined;
   }
 
-  /** The record behind which processing starts; undefined: where the lease says. */
-  async #startAfter(): Promise<Checkpoint | undefined> {
+  /**
+   * The record behind which reading starts (undefined: where the lease says), and the one that the handler is told: its own position, where it keeps one.
+   * That may be older, as records that were given up change the checkpoint only.
+   */
+  async #startAfter(): Promise<{ after: Checkpoint | undefined; own: Checkpoint | undefined }> {
     const { positions, report, timing } = this.#ground;
     const { checkpoint } = this.#held.lease;
     const saved = isNumbered(checkpoint) ? checkpoint : undefined;
     while (positions !== undefined && !this.#fetching.aborted) {
       try {
-        const position = await positions.read(this.#held.shardId);
-        if (position === undefined) return saved;
-        const own = parsePosition(position);
-        return saved !== undefined && compareCheckpoints(saved, own) > 0 ? saved : own;
+        const own = await this.#ownPosition(positions);
+        const isOwnNewer = own !== undefined && (saved === undefined || compareCheckpoints(own, saved) > 0);
+        return { after: isOwnNewer ? own : saved, own };
       } catch (error) {
         report({ type: 'positionsFailed', shardId: this.#held.shardId, error });
         await pause(timing, retryMs, this.#fetching);
       }
     }
-    return saved;
+    return { after: saved, own: saved };
+  }
+
+  async #ownPosition(positions: Positions): Promise<Checkpoint | undefined> {
+    const position = await positions.read(this.#held.shardId);
+    return position === undefined ? undefined : parsePosition(position);
   }
 
   #readFrom(after: Checkpoint | undefined): ReadFrom {
@@ -172,11 +179,23 @@ export class ShardTask {
   }
 
   #processorFrom(after: Checkpoint | undefined): Processor {
-    const { timing, report, tuning, counts, giveUp, bytesMax, processorOf } = this.#ground;
+    const { timing, report, tuning, counts, positions, giveUp, bytesMax, processorOf } = this.#ground;
     const { shardId, lease } = this.#held;
     const { signal } = this.#abort;
     const onProgress = (): void => this.#saveSoon();
-    const ground = { shardId, timing, signal, report, counts, retries: tuning, giveUp, bytesMax, onProgress };
+    const ownPosition = positions && ((): Promise<Checkpoint | undefined> => this.#ownPosition(positions));
+    const ground = {
+      shardId,
+      timing,
+      signal,
+      report,
+      counts,
+      retries: tuning,
+      ownPosition,
+      giveUp,
+      bytesMax,
+      onProgress,
+    };
     return processorOf(ground, { shardId, signal, fence: lease.fence }, after);
   }
 

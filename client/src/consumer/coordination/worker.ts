@@ -71,8 +71,8 @@ export class Worker {
     };
   }
 
-  get leaseCount(): number {
-    return this.#holdings.size;
+  get shardIds(): string[] {
+    return [...this.#holdings.keys()];
   }
 
   get millisBehindLatest(): number {
@@ -204,7 +204,7 @@ export class Worker {
     if (lease === undefined) return;
     const held = new HeldLease(lease, startedMs, timing);
     this.#holdings.set(lease.shardId, { held, task: undefined, isLeaving: false });
-    held.lost.addEventListener('abort', () => this.#forget(held), { once: true });
+    held.lost.addEventListener('abort', () => this.#forget(held, 'leaseLost'), { once: true });
     report({ type: 'leaseTaken', shardId: lease.shardId });
   }
 
@@ -254,13 +254,16 @@ export class Worker {
     } catch (error) {
       report({ type: 'leasesFailed', error }); // It expires.
     }
-    this.#forget(held);
+    this.#forget(held, 'leaseReleased');
   }
 
-  #forget(held: HeldLease): void {
-    const holding = this.#holdings.get(held.shardId);
+  #forget(held: HeldLease, type: 'leaseLost' | 'leaseReleased'): void {
+    const { shardId } = held;
+    const holding = this.#holdings.get(shardId);
     // One with a task goes with that.
-    if (holding?.held === held && holding.task === undefined) this.#holdings.delete(held.shardId);
+    if (holding?.held !== held || holding.task !== undefined) return;
+    this.#holdings.delete(shardId);
+    this.#options.report({ type, shardId });
   }
 
   async #renewLoop(): Promise<void> {

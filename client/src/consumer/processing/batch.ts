@@ -1,11 +1,11 @@
 import { pause } from '../../deadline.ts';
 import type { Checkpoint } from '../leases/lease.ts';
-import { type ConsumerRecord, formatPosition } from '../record.ts';
+import { compareCheckpoints, type ConsumerRecord, formatPosition } from '../record.ts';
 import { AbandonedError } from './batch-queue.ts';
 import { Condition } from './condition.ts';
 import { type BatchHandler, ConsumerBatch, type HandlerContext } from './handler.ts';
 import { bytesOf, type Processor, type ProcessorGround } from './processor.ts';
-import { afterFailure, giveUpCondition } from './retries.ts';
+import { afterFailure, giveUpCondition, positionAfterFailure } from './retries.ts';
 
 export interface BatchOptions {
   readonly handler: BatchHandler;
@@ -106,9 +106,10 @@ export class BatchProcessor implements Processor {
         return this.#done(records);
       } catch (error) {
         if (this.#ground.signal.aborted || error instanceof AbandonedError) return false;
-        if (batch.acknowledgedCount > 0) {
-          this.#done(records.slice(0, batch.acknowledgedCount));
-          records = records.slice(batch.acknowledgedCount);
+        const doneCount = Math.max(batch.acknowledgedCount, await this.#countByPosition(records));
+        if (doneCount > 0) {
+          this.#done(records.slice(0, doneCount));
+          records = records.slice(doneCount);
           attempts = 1; // Of what is left.
           if (records.length === 0) return true;
         }
@@ -118,7 +119,7 @@ export class BatchProcessor implements Processor {
           return (await this.#process(records.slice(0, half))) && (await this.#process(records.slice(half)));
         }
         const outcome = await afterFailure(this.#ground, { records, attempts, error }, this.#stopped);
-        if (outcome === 'givenUp') return this.#done(records);
+        if (outcome === 'givenUp') return this.#givenUp(records);
         if (outcome === 'stopped') return false;
       }
     }
@@ -139,6 +140,23 @@ export class BatchProcessor implements Processor {
     const { shardId, report } = this.#ground;
     const { position } = records[0] as ConsumerRecord;
     report({ type: 'handlerFailed', shardId, position, recordCount: records.length, attempt, error, backoffMs: 0 });
+  }
+
+  /** How many the handler's own position reaches; a batch that is given again is told of it. */
+  async #countByPosition(records: readonly ConsumerRecord[]): Promise<number> {
+    const own = await positionAfterFailure(this.#ground);
+    if (own === undefined) return 0;
+    this.#after = formatPosition(own);
+    const first = records.findIndex((record) => compareCheckpoints(record, own) > 0);
+    return first < 0 ? records.length : first;
+  }
+
+  #givenUp(records: readonly ConsumerRecord[]): boolean {
+    const after = this.#after;
+    const isDone = this.#done(records);
+    // Its own position is where the handler left it.
+    if (this.#ground.ownPosition !== undefined) this.#after = after;
+    return isDone;
   }
 
   #done(records: readonly ConsumerRecord[]): boolean {

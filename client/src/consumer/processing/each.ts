@@ -1,9 +1,9 @@
 import type { Checkpoint } from '../leases/lease.ts';
-import type { ConsumerRecord } from '../record.ts';
+import { compareCheckpoints, type ConsumerRecord } from '../record.ts';
 import type { EachHandler, HandlerContext } from './handler.ts';
 import { Condition } from './condition.ts';
 import { bytesOf, type Processor, type ProcessorGround } from './processor.ts';
-import { afterFailure } from './retries.ts';
+import { afterFailure, positionAfterFailure } from './retries.ts';
 
 /** A record on its way. */
 class Entry {
@@ -135,6 +135,8 @@ export class EachProcessor implements Processor {
         return true;
       } catch (error) {
         if (this.#isLost) return false;
+        const own = await positionAfterFailure(this.#ground);
+        if (own !== undefined && compareCheckpoints(entry.record, own) <= 0) return true;
         const outcome = await afterFailure(
           this.#ground,
           { records: [entry.record], attempts, error },

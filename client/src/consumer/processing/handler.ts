@@ -29,8 +29,9 @@ export class ConsumerBatch implements HandlerContext {
   /** At least one, in their order. */
   readonly records: readonly ConsumerRecord[];
   /**
-   * Position of the record before them, up to which all has been processed; undefined when there is none that is known. Who keeps the position in
-   * the transaction of the records' effects, and changes it from `after` to `position` only, has each effect exactly once.
+   * Position of the record before them, up to which all has been processed; undefined when there is none that is known. With the setting `positions`
+   * it is the newest that was kept there: who keeps it in the transaction of the records' effects, changes it from `after` to `position`
+   * only, and throws where that cannot be done, has each effect exactly once.
    */
   readonly after: string | undefined;
   /** How many times the handler has been called for these, from 1. */

@@ -32,6 +32,8 @@ export interface ProcessorGround {
   readonly report: Report;
   readonly counts: Counts;
   readonly retries: RetrySettings;
+  /** Where the handler keeps its own positions: the newest of the shard. */
+  readonly ownPosition: (() => Promise<Checkpoint | undefined>) | undefined;
   /** Writes records that are given up; is called again until it has. */
   readonly giveUp: (given: GivenUp) => Promise<void>;
   /** Bytes of records that may wait before `offer` lets its caller wait. */

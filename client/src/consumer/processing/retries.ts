@@ -1,5 +1,6 @@
 import { pause } from '../../deadline.ts';
 import type { GiveUpCondition } from '../events.ts';
+import type { Checkpoint } from '../leases/lease.ts';
 import type { ConsumerRecord } from '../record.ts';
 import type { RetrySettings } from '../tuning.ts';
 import type { ProcessorGround } from './processor.ts';
@@ -19,6 +20,25 @@ export interface Failure {
   readonly records: readonly ConsumerRecord[];
   readonly attempts: number;
   readonly error: unknown;
+}
+
+/**
+ * Whether records have been processed in spite of the failure, by the positions that the handler keeps: it, or a worker before this one, may have done
+ * that and not have been able to say so.
+ *
+ * @returns the newest position; undefined where none is kept, or it cannot be read
+ */
+export async function positionAfterFailure({
+  ownPosition,
+  shardId,
+  report,
+}: ProcessorGround): Promise<Checkpoint | undefined> {
+  try {
+    return await ownPosition?.();
+  } catch (error) {
+    report({ type: 'positionsFailed', shardId, error });
+    return undefined;
+  }
 }
 
 /**

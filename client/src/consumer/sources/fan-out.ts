@@ -1,5 +1,5 @@
 import { type Deadline, inTime, pause } from '../../deadline.ts';
-import type { ConsumerCalls, Fetched } from '../calls.ts';
+import { type ConsumerCalls, type Fetched, nameOf } from '../calls.ts';
 import type { ReadGround } from './ground.ts';
 import { poll } from './polling.ts';
 
@@ -76,8 +76,9 @@ export async function* fanOut(ground: ReadGround, consumer: FanOutConsumer): Asy
       throw new Error('the subscription ended before its first event');
     } catch (error) {
       if (signal.aborted) return false;
-      ground.report({ type: 'fanOutFailed', shardId, error });
-      if (error instanceof Error && error.name === 'ResourceNotFoundException') consumer.forget();
+      const isTaken = nameOf(error) === 'ResourceInUseException';
+      ground.report({ type: isTaken ? 'fanOutDelayed' : 'fanOutFailed', shardId, error });
+      if (nameOf(error) === 'ResourceNotFoundException') consumer.forget();
     }
     // Whoever wants records pushed does not want to wait for a poll, unless there is no hope of pushes soon.
     const idleMs = retryMs > soonMs ? tuning.pollIdleMs : Math.min(tuning.pollIdleMs, soonIdleMs);

@@ -1,5 +1,5 @@
 import { inTime, pause } from '../../deadline.ts';
-import type { Fetched } from '../calls.ts';
+import { type Fetched, nameOf } from '../calls.ts';
 import type { ReadGround } from './ground.ts';
 
 const backoffMsFirst = 200;
@@ -81,8 +81,4 @@ async function lastOfGone({ calls, shardId, timing, tuning, signal }: ReadGround
 
 function backoffMs(failures: number, random: number): number {
   return Math.min(backoffMsFirst * 2 ** (failures - 1), backoffMsMax) * (0.5 + random / 2);
-}
-
-function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : '';
 }

@@ -9,6 +9,7 @@ import {
   hashKeyFromDecimal,
   hashKeyOf,
   hashKeyToDecimal,
+  readAggregate,
   type UserRecord,
 } from './index.ts';
 
@@ -213,6 +214,28 @@ describe('de-aggregation', () => {
         deaggregate(framed(changed));
       }
     }
+  });
+});
+
+describe('the mark that an aggregate is put again whole', () => {
+  it('is read, counted in its length, and skipped by others', () => {
+    const marked = new AggregateBuilder({ isPutAgainWhole: true });
+    const list = [
+      { partitionKey: 'p', explicitHashKey: '7', data: Buffer.from('one') },
+      { partitionKey: 'q', explicitHashKey: undefined, data: Buffer.from('two') },
+    ];
+    for (const record of list) marked.add(record);
+    const { bytes } = marked;
+    const { data } = marked.finish();
+    expect(data).toHaveLength(bytes);
+    expect(bytes - build(list).bytes).toBe(2);
+    expect(readAggregate(data)?.isPutAgainWhole).toBe(true);
+    expect(readAggregate(build(list).finish().data)?.isPutAgainWhole).toBe(false);
+    expect(plain(deaggregate(data))).toEqual(plain(list));
+    const theirs = awsKinesisAgg({ deaggregate: Buffer.from(data).toString('base64') }) as Array<{
+      partitionKey: string;
+    }>;
+    expect(theirs.map(({ partitionKey }) => partitionKey)).toEqual(['p', 'q']);
   });
 });
 

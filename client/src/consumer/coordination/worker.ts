@@ -1,5 +1,6 @@
 import type { HashKey } from '../../aggregation/index.ts';
 import { inTime, pause } from '../../deadline.ts';
+import { inParallel } from '../../in-parallel.ts';
 import type { ConsumedShard } from '../calls.ts';
 import { isEnded, type Lease } from '../leases/lease.ts';
 import { balance } from './balance.ts';
@@ -84,7 +85,7 @@ export class Worker {
     const { store, startAt } = this.#options;
     if ((await store.list()).length > 0) return;
     const shards = await this.#listShards(startAt);
-    for (const shard of shards) await store.create(newLease(shard, checkpointAt(startAt)));
+    await inParallel(shards, (shard) => store.create(newLease(shard, checkpointAt(startAt))));
   }
 
   start(): void {
@@ -167,13 +168,13 @@ export class Worker {
         !step.take.includes(lease) &&
         (lease.previousOwner === undefined || isTooLong(lease)),
     );
-    for (const lease of [...step.take, ...own]) await this.#take(lease);
+    await inParallel([...step.take, ...own], (lease) => this.#take(lease));
     await this.#askFor(step.ask);
   }
 
   async #askFor(leases: readonly Lease[]): Promise<void> {
     const { store, worker } = this.#options;
-    for (const lease of leases) if (!this.#stop.signal.aborted) await store.ask(lease, worker);
+    if (!this.#stop.signal.aborted) await inParallel(leases, (lease) => store.ask(lease, worker));
     // What somebody waits for, and nobody here knows of: a call had an effect and did not say so.
     for (const lease of this.#table.all) {
       if (lease.previousOwner === worker && !this.#holdings.has(lease.shardId)) await store.release(lease, worker);

@@ -1,5 +1,6 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { ClientError } from '../../../errors.ts';
+import { inParallel } from '../../../in-parallel.ts';
 import { systemTiming } from '../../../timing.ts';
 import type { Checkpoint, Lease, LeaseStore, NewLease } from '../lease.ts';
 import { TableCalls } from './calls.ts';
@@ -16,8 +17,6 @@ export interface DynamoDbLeaseStoreOptions {
   readonly failoverMs?: number | undefined;
 }
 
-/** The KCL's maxLeaseRenewalThreads. */
-const renewalsMax = 20;
 /** Of one write of a holder: its own that had landed before, and one who asked meanwhile, make two. */
 const attemptsMax = 4;
 
@@ -66,17 +65,13 @@ export class DynamoDbLeaseStore implements LeaseStore {
   async renew(worker: string, held: readonly Lease[]): Promise<ReadonlyMap<string, Lease | undefined>> {
     const now = new Map<string, Lease | undefined>();
     const failures: unknown[] = [];
-    const waiting = held.values();
-    const renewAll = async (): Promise<void> => {
-      for (const lease of waiting) {
-        try {
-          now.set(lease.shardId, await this.#writeHeld(lease, worker, () => ({})));
-        } catch (error) {
-          failures.push(error);
-        }
+    await inParallel(held, async (lease) => {
+      try {
+        now.set(lease.shardId, await this.#writeHeld(lease, worker, () => ({})));
+      } catch (error) {
+        failures.push(error);
       }
-    };
-    await Promise.all(Array.from({ length: renewalsMax }, renewAll));
+    });
     if (now.size === 0 && failures.length > 0) throw failures[0];
     return now;
   }

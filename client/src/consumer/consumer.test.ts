@@ -70,6 +70,7 @@ describe.each(retrievals)('a consumer with %s', (retrieval) => {
     const harness = new Harness();
     const { stream } = harness;
     stream.put('a', 'old');
+    await harness.timing.pass(1);
     const consumer = await harness.open({ retrieval, startAt: 'LATEST' });
     void consumer.run({ each: harness.collect });
     await harness.timing.pass(1500);
@@ -123,6 +124,95 @@ describe.each(retrievals)('a consumer with %s', (retrieval) => {
     await timing.pass(6000);
     expect(harness.typesOf('leaseTaken')).toHaveLength(2);
     await harness.close(broken);
+  });
+});
+
+describe('an application that starts at the end', () => {
+  test('does so once: what comes to a quiet shard is given though its worker has died or failed before', async () => {
+    const harness = new Harness();
+    const { stream, timing } = harness;
+    stream.put('a', 'old');
+    await timing.pass(1);
+    const first = await harness.open({ startAt: 'LATEST' });
+    const stop = new AbortController();
+    void first.run({ each: () => Promise.reject(new Error('not yet')) }, { signal: stop.signal });
+    await timing.pass(2000);
+    stream.put('a', '0');
+    await timing.pass(2000);
+    stop.abort();
+    await timing.pass(2000);
+    stream.put('a', '1');
+    const second = await harness.open({ startAt: 'LATEST' });
+    void second.run({ each: harness.collect });
+    await timing.pass(2000);
+    expect(harness.seen).toEqual(['a 0', 'a 1']);
+    await harness.close(second);
+  });
+});
+
+describe('workers that fail in part', () => {
+  test('a lease that cannot be taken does not keep the others', async () => {
+    const harness = new Harness(4);
+    const { stream, timing } = harness;
+    const leases = new Proxy<LeaseStore>(harness.leases, {
+      get(store, name) {
+        const value: unknown = Reflect.get(store, name);
+        if (typeof value !== 'function') return value;
+        if (name !== 'take') return value.bind(store) as unknown;
+        return (seen: { shardId: string }, ...rest: unknown[]) =>
+          seen.shardId === 'shard-1'
+            ? Promise.reject(new Error('not that'))
+            : (value.call(store, seen, ...rest) as unknown);
+      },
+    });
+    const consumer = await harness.open({ leases });
+    void consumer.run({ each: harness.collect });
+    for (let i = 0; i < 40; i++) stream.put(`k${i}`, '0');
+    await timing.pass(3000);
+    const unreachable = stream.shards[1]?.records.length ?? 0;
+    expect(unreachable).toBeGreaterThan(0);
+    expect(harness.seen).toHaveLength(40 - unreachable);
+    await harness.close(consumer);
+  });
+
+  test('positions that are never answered keep neither the close nor the lease', async () => {
+    const harness = new Harness();
+    const consumer = await harness.open({ positions: { read: () => new Promise(() => undefined) }, handOverMs: 1000 });
+    void consumer.run({ each: harness.collect });
+    await harness.timing.pass(3000);
+    await harness.close(consumer);
+    expect((await harness.leases.list()).map(({ owner }) => owner)).toEqual([undefined]);
+  });
+
+  test('a worker that ends leaves nothing to itself that it had asked others for', async () => {
+    const harness = new Harness(4);
+    const { timing } = harness;
+    const first = await harness.open({ worker: 'first' });
+    void first.run({ each: harness.collect });
+    await timing.pass(1000);
+    const second = await harness.open({ worker: 'second' });
+    void second.run({ each: harness.collect });
+    await timing.pass(1); // It has asked.
+    await harness.close(second);
+    expect((await harness.leases.list()).map(({ owner }) => owner)).not.toContain('second');
+    await harness.close(first);
+  });
+
+  test('a lease without a range, of a shard that has gone, is ended, and its children are processed', async () => {
+    const harness = new Harness();
+    const { stream, timing } = harness;
+    stream.split(stream.openShards[0] as never);
+    const [gone] = stream.shards.splice(0, 1);
+    stream.put('a', '0');
+    const checkpoint = { sequenceNumber: 'TRIM_HORIZON', subSequenceNumber: 0 };
+    const lease = { shardId: gone?.shardId ?? '', checkpoint, parentShardIds: [], hashKeyRange: undefined };
+    await harness.leases.create(lease);
+    const consumer = await harness.open();
+    void consumer.run({ each: harness.collect });
+    await timing.pass(5000);
+    expect(harness.seen).toEqual(['a 0']);
+    expect(stream.calls.filter((call) => call === 'listShards').length).toBeLessThan(5);
+    await harness.close(consumer);
   });
 });
 

@@ -77,7 +77,7 @@ export class Consumer implements AsyncDisposable, AsyncIterable<ConsumerBatch> {
     const consumer = new Consumer(ground, options);
     const { application, leases } = options;
     if (typeof application !== 'string' || application === '') throw new InvalidArgumentError('application is a name');
-    await leases.open(application);
+    await leases.open(application, consumer.#failoverMs);
     try {
       consumer.#worker = consumer.#makeWorker();
       await consumer.#worker.open();
@@ -96,17 +96,16 @@ export class Consumer implements AsyncDisposable, AsyncIterable<ConsumerBatch> {
    * @throws InvalidArgumentError   it is running already
    */
   async run(handler: Handler, { signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    if (this.#closing !== undefined) throw new ClosedConsumerError();
-    if (this.#isRunning)
-      throw new InvalidArgumentError('the consumer is running: open another one for another handler');
+    this.#mustBeFree();
     this.#isRunning = true;
     this.#handler = handler;
-    const close = (): void => void this.close();
+    const close = (): void => void this.close().catch(() => undefined); // Told below.
     signal?.addEventListener('abort', close, { once: true });
     try {
       if (signal?.aborted !== true) this.#worker?.start();
       else close();
       await this.#closed.promise;
+      await this.#closing;
     } finally {
       signal?.removeEventListener('abort', close);
     }
@@ -117,6 +116,7 @@ export class Consumer implements AsyncDisposable, AsyncIterable<ConsumerBatch> {
    * when it has been acknowledged; with the end of the loop the consumer is closed.
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<ConsumerBatch, void, void> {
+    this.#mustBeFree();
     const queue = new BatchQueue();
     const running = this.run({ batch: (batch) => queue.offer(batch) });
     running.then(
@@ -154,6 +154,12 @@ export class Consumer implements AsyncDisposable, AsyncIterable<ConsumerBatch> {
     };
   }
 
+  #mustBeFree(): void {
+    if (this.#closing !== undefined) throw new ClosedConsumerError();
+    if (this.#isRunning)
+      throw new InvalidArgumentError('the consumer is running: open another one for another handler');
+  }
+
   async #close(): Promise<void> {
     try {
       if (this.#isRunning) await this.#worker?.stop();
@@ -162,6 +168,10 @@ export class Consumer implements AsyncDisposable, AsyncIterable<ConsumerBatch> {
     } finally {
       this.#closed.resolve();
     }
+  }
+
+  get #failoverMs(): number {
+    return this.#tuning.failoverMs === 0 ? this.#options.leases.failoverMs : this.#tuning.failoverMs;
   }
 
   #makeWorker(): Worker {
@@ -179,7 +189,7 @@ export class Consumer implements AsyncDisposable, AsyncIterable<ConsumerBatch> {
       tuning,
       startAt: this.#startAt,
       positions,
-      failoverMs: tuning.failoverMs === 0 ? leases.failoverMs : tuning.failoverMs,
+      failoverMs: this.#failoverMs,
       report: this.#reporter.report,
       counts: this.#reporter.counts,
       fanOutConsumer: tuning.retrieval === 'polling' ? undefined : new FanOutConsumer(consumerName, calls, deadline),

@@ -6,7 +6,7 @@ import type { ConsumerRecord } from './record.ts';
 
 /**
  * Where records go that are given up: lines of a file, a stream, or whoever takes them. Lines and stream records are {@link DeadLetter}s. What
- * cannot be written is tried again, and its shard waits.
+ * cannot be written is tried again, and its shard waits: that goes for ever for a letter that is too long for the stream (its data is in base64).
  */
 export type ConsumerDeadLetters =
   | { readonly file: string }
@@ -34,8 +34,15 @@ export function letterWriter(
   const lettersOf = (given: GivenUp): DeadLetter[] => given.records.map((record) => letterOf(record, given, source));
   if ('file' in letters) return (given) => appendLetters(letters.file, lettersOf(given));
   const calls = source.callsOf(letters.stream);
+  /** Those of a call that have not been put yet. */
+  const left = new WeakMap<GivenUp, DeadLetter[]>();
   return async (given) => {
-    const failed = await putLetters(calls, lettersOf(given), signal);
+    const all = left.get(given) ?? lettersOf(given);
+    const failed = await putLetters(calls, all, signal);
+    left.set(
+      given,
+      all.filter((_, index) => failed.has(index)),
+    );
     for (const reason of failed.values()) throw reason as Error;
   };
 }

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import type { Consumer } from './consumer.ts';
 import { Deduplicator } from './deduplicator.ts';
@@ -47,6 +48,61 @@ describe('batches', () => {
     for (const text of 'abcdef') harness.stream.put('a', text);
     await harness.timing.pass(2000);
     expect(given).toEqual(['abcdef', 'def']);
+    await harness.close(consumer);
+  });
+
+  test('have nothing given again that was acknowledged in a loop that was left, and leave no listeners behind', async () => {
+    const harness = new Harness();
+    for (const text of 'abcdef') harness.stream.put('a', text);
+    const loop = async (): Promise<string[]> => {
+      const given: string[] = [];
+      for await (const batch of await harness.open({ batchRecordsMax: 6 })) {
+        given.push(batch.records.map((record) => record.text()).join(''));
+        if (given.join('') !== 'abcdef') break;
+        batch.acknowledge(batch.records[3]);
+        break;
+      }
+      return given;
+    };
+    const first = loop();
+    await harness.timing.pass(3000);
+    expect(await first).toEqual(['abcdef']);
+    const second = loop();
+    await harness.timing.pass(3000);
+    expect(await second).toEqual(['ef']);
+    const third = await harness.open({ batchRecordsMax: 1 });
+    let signal: AbortSignal | undefined;
+    const all = (async (): Promise<void> => {
+      for await (const batch of third) ({ signal } = batch);
+    })();
+    for (let i = 0; i < 100; i++) harness.stream.put('a', String(i));
+    await harness.timing.pass(3000);
+    expect(getEventListeners(signal as AbortSignal, 'abort').length).toBeLessThan(20);
+    await harness.close(third);
+    await all;
+  });
+
+  test('give up what is too old, and nothing younger with it', async () => {
+    const harness = new Harness();
+    const letters: string[] = [];
+    const consumer = await harness.open({
+      recordAgeMsMax: 5000,
+      deadLetters: ({ records }) => void letters.push(...records.map((record) => record.text())),
+    });
+    harness.stream.put('k', 'old');
+    await harness.timing.pass(10_000);
+    for (let i = 0; i < 3; i++) harness.stream.put('k', String(i));
+    let failures = 1;
+    const applied: string[] = [];
+    void consumer.run({
+      batch: ({ records }) => {
+        if (failures-- > 0) throw new Error('once');
+        applied.push(...records.map((record) => record.text()));
+      },
+    });
+    await harness.timing.pass(3000);
+    expect(letters).toEqual(['old']);
+    expect(applied).toEqual(['0', '1', '2']);
     await harness.close(consumer);
   });
 

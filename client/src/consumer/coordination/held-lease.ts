@@ -82,6 +82,7 @@ export async function renewAll(
   );
   const settled = Promise.allSettled(writes);
   renew(quiet.map(({ lease }) => lease)).then(resolve, reject);
-  await settled;
+  const unknown = (await settled).filter(({ status }) => status === 'rejected').length;
   await promise;
+  if (unknown > 0) throw new Error(`${unknown} of ${quiet.length} leases could not be renewed`);
 }

@@ -1,4 +1,5 @@
 import { isEnded, type Lease } from '../leases/lease.ts';
+import { isNumbered } from '../record.ts';
 
 interface Seen {
   readonly pulse: number;
@@ -9,6 +10,8 @@ interface Seen {
 export class LeaseTable {
   #leases = new Map<string, Lease>();
   readonly #pulses = new Map<string, Seen>();
+  /** Parents that had no lease. */
+  readonly #absentSince = new Map<string, number>();
 
   observe(leases: readonly Lease[], nowMs: number): void {
     this.#leases = new Map(leases.map((lease) => [lease.shardId, lease]));
@@ -41,11 +44,21 @@ export class LeaseTable {
     return seen !== undefined && nowMs - seen.sinceMs >= failoverMs;
   }
 
-  /** Some parent has records that come first. One without a lease has none any more. */
-  isBlocked({ parentShardIds }: Lease): boolean {
+  /**
+   * Some parent has records that come first. One without a lease has none any more; but a listing may be old, so that has to be seen for a while, unless
+   * the shard was begun already.
+   */
+  isBlocked({ parentShardIds, checkpoint }: Lease, { nowMs, absentMs }: { nowMs: number; absentMs: number }): boolean {
     return parentShardIds.some((parent) => {
       const lease = this.#leases.get(parent);
-      return lease !== undefined && !isEnded(lease);
+      if (lease !== undefined) {
+        this.#absentSince.delete(parent);
+        return !isEnded(lease);
+      }
+      if (isNumbered(checkpoint)) return false;
+      const sinceMs = this.#absentSince.get(parent) ?? nowMs;
+      this.#absentSince.set(parent, sinceMs);
+      return nowMs - sinceMs < absentMs;
     });
   }
 }

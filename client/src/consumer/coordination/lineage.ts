@@ -15,8 +15,10 @@ export function filterAt(startAt: StartAt): ShardFilter {
   return { Type: startAt === 'LATEST' ? 'AT_LATEST' : 'AT_TRIM_HORIZON' };
 }
 
-export function checkpointAt(startAt: StartAt): Checkpoint {
-  return { sequenceNumber: startAt instanceof Date ? 'AT_TIMESTAMP' : startAt, subSequenceNumber: 0 };
+/** @param nowMs   of the wall clock: `LATEST` is that moment, for every worker and as long as nothing has been processed */
+export function checkpointAt(startAt: StartAt, nowMs: number): Checkpoint {
+  if (startAt instanceof Date) return { sequenceNumber: 'AT_TIMESTAMP', subSequenceNumber: 0 };
+  return { sequenceNumber: startAt, subSequenceNumber: startAt === 'LATEST' ? nowMs : 0 };
 }
 
 export function newLease({ shardId, parentShardIds, start, end }: ConsumedShard, checkpoint: Checkpoint): NewLease {
@@ -53,7 +55,7 @@ export function hasHole(leases: Iterable<Lease>): boolean {
 export function leasesForHole(
   leases: ReadonlyMap<string, Lease>,
   shards: readonly ConsumedShard[],
-  startAt: StartAt,
+  { startAt, nowMs }: { readonly startAt: StartAt; readonly nowMs: number },
 ): NewLease[] {
   const byId = new Map(shards.map((shard) => [shard.shardId, shard]));
   const passed = ancestorsOf(leases.keys());
@@ -63,7 +65,7 @@ export function leasesForHole(
     const isDescendant = hasAncestor(shard, (id) => leases.has(id));
     // What was closed before an application that starts at the end was begun is not its.
     if (!isDescendant && startAt === 'LATEST' && !shard.isOpen) continue;
-    made.push(newLease(shard, isDescendant ? trimHorizon : checkpointAt(startAt)));
+    made.push(newLease(shard, isDescendant ? trimHorizon : checkpointAt(startAt, nowMs)));
   }
   // Descendants of what is made now come by themselves.
   const madeIds = new Set(made.map(({ shardId }) => shardId));
@@ -91,11 +93,15 @@ export function leasesForHole(
   }
 
   function hasAncestor({ parentShardIds }: ConsumedShard, isIt: (shardId: string) => boolean): boolean {
-    return parentShardIds.some((id) => {
+    const seen = new Set<string>();
+    const next = [...parentShardIds];
+    for (let id = next.pop(); id !== undefined; id = next.pop()) {
       if (isIt(id)) return true;
-      const parent = byId.get(id);
-      return parent !== undefined && hasAncestor(parent, isIt);
-    });
+      if (seen.has(id)) continue;
+      seen.add(id);
+      next.push(...(byId.get(id)?.parentShardIds ?? []));
+    }
+    return false;
   }
 }
 

@@ -1,5 +1,5 @@
 import type { HashKey } from '../../aggregation/index.ts';
-import { pause } from '../../deadline.ts';
+import { inTime, pause } from '../../deadline.ts';
 import type { Timing } from '../../timing.ts';
 import type { ConsumedShard, ConsumerCalls, Fetched, ReadFrom } from '../calls.ts';
 import type { Report } from '../events.ts';
@@ -166,16 +166,20 @@ export class ShardTask {
   }
 
   async #ownPosition(positions: Positions): Promise<Checkpoint | undefined> {
-    const position = await positions.read(this.#held.shardId);
+    const { timing, tuning } = this.#ground;
+    const deadline = { timing, timeoutMs: tuning.requestTimeoutMs, signal: this.#abort.signal };
+    const position = await inTime(deadline, async () => positions.read(this.#held.shardId));
     return position === undefined ? undefined : parsePosition(position);
   }
 
   #readFrom(after: Checkpoint | undefined): ReadFrom {
     if (after !== undefined) return { type: 'AT_SEQUENCE_NUMBER', sequenceNumber: after.sequenceNumber };
-    const { sequenceNumber } = this.#held.lease.checkpoint;
+    const { sequenceNumber, subSequenceNumber } = this.#held.lease.checkpoint;
     const { timestamp } = this.#ground;
+    const isLatest = sequenceNumber === 'LATEST' && !this.#shard.isChild;
+    if (isLatest && subSequenceNumber > 0) return { type: 'AT_TIMESTAMP', timestamp: new Date(subSequenceNumber) };
     if (sequenceNumber === 'AT_TIMESTAMP' && timestamp !== undefined) return { type: 'AT_TIMESTAMP', timestamp };
-    return { type: sequenceNumber === 'LATEST' && !this.#shard.isChild ? 'LATEST' : 'TRIM_HORIZON' };
+    return { type: isLatest ? 'LATEST' : 'TRIM_HORIZON' };
   }
 
   #processorFrom(after: Checkpoint | undefined): Processor {

@@ -1,4 +1,3 @@
-import type { HashKey } from '../../aggregation/index.ts';
 import { inTime, pause } from '../../deadline.ts';
 import { inParallel } from '../../in-parallel.ts';
 import type { ConsumedShard } from '../calls.ts';
@@ -16,7 +15,7 @@ import {
   newLease,
   type StartAt,
 } from './lineage.ts';
-import { ShardTask, type TaskGround } from './shard-task.ts';
+import { ShardTask, type TaskGround, type TaskShard } from './shard-task.ts';
 
 /** A look at all leases costs what they are long, so many leases are looked at less often. */
 const leasesPerLook = 125;
@@ -24,6 +23,12 @@ const lookMsMin = 100;
 const lookMsMax = 250;
 /** Before a renewal is due by the KCL's reckoning, in case the timer is late. */
 const epsilonMs = 25;
+/** Between calls for the shards that fail. */
+const rangesMs = 1000;
+/** Of a shard that has gone, in which nothing can be misplaced. */
+const wholeRange = { start: '0'.repeat(32), end: 'f'.repeat(32) };
+/** Looks for what a worker that ends has asked others for. */
+const returnsMax = 10;
 /** Audits that find the same hole before it is filled: leases of children come one after the other. */
 const holesMax = 2;
 
@@ -51,7 +56,9 @@ export class Worker {
   readonly #waitingSince = new Map<string, number>();
   /** Not to be taken before that: nothing could be fetched here. */
   readonly #barredUntil = new Map<string, number>();
-  readonly #ranges = new Map<string, { readonly start: HashKey; readonly end: HashKey }>();
+  /** Of hash keys, where leases do not say them; undefined before they are known. A shard that is not in it has gone. */
+  #ranges: ReadonlyMap<string, TaskShard['range']> | undefined;
+  #learning: Promise<void> | undefined;
   readonly #stop = new AbortController();
   /** All has been given back. */
   readonly #ended = new AbortController();
@@ -82,10 +89,11 @@ export class Worker {
 
   /** Makes the leases that the application starts with, unless it has some. @throws what Kinesis and the store throw */
   async open(): Promise<void> {
-    const { store, startAt } = this.#options;
+    const { store, startAt, timing } = this.#options;
     if ((await store.list()).length > 0) return;
+    const checkpoint = checkpointAt(startAt, timing.wallMs());
     const shards = await this.#listShards(startAt);
-    await inParallel(shards, (shard) => store.create(newLease(shard, checkpointAt(startAt))));
+    await inParallel(shards, (shard) => store.create(newLease(shard, checkpoint)));
   }
 
   start(): void {
@@ -101,8 +109,27 @@ export class Worker {
     await this.#looking;
     // One may have been taken meanwhile.
     await Promise.all([...leaving, ...[...this.#holdings.values()].map((holding) => this.#leave(holding))]);
+    await this.#returnAsked();
     this.#ended.abort();
     await this.#keeping;
+  }
+
+  /** What others are handing over to this worker: they would give it to nobody. */
+  async #returnAsked(): Promise<void> {
+    const { store, worker, timing, report } = this.#options;
+    try {
+      for (let look = 0; look < returnsMax; look++) {
+        const own = (await store.list()).filter((lease) => lease.owner === worker && !isEnded(lease));
+        if (own.length === 0) return;
+        for (const lease of own) {
+          const taken = lease.previousOwner === undefined ? await store.take(lease, worker) : undefined;
+          if (taken !== undefined) await store.release(taken, worker);
+        }
+        await pause(timing, lookMsMin, this.#ended.signal);
+      }
+    } catch (error) {
+      report({ type: 'leasesFailed', error }); // They expire.
+    }
   }
 
   async #lookLoop(): Promise<void> {
@@ -128,6 +155,12 @@ export class Worker {
     for (const holding of this.#holdings.values()) this.#compare(holding);
     await this.#takeShare();
     if (!this.#stop.signal.aborted) this.#startReady();
+  }
+
+  /** Calls for each; what fails does not keep the others, and is tried again at the next look. */
+  async #forEach(leases: Iterable<Lease>, call: (lease: Lease) => Promise<unknown>): Promise<void> {
+    const { report } = this.#options;
+    await inParallel(leases, (lease) => call(lease).catch((error: unknown) => report({ type: 'leasesFailed', error })));
   }
 
   /** Others may have taken what this worker has, or want it. */
@@ -168,17 +201,18 @@ export class Worker {
         !step.take.includes(lease) &&
         (lease.previousOwner === undefined || isTooLong(lease)),
     );
-    await inParallel([...step.take, ...own], (lease) => this.#take(lease));
+    await this.#forEach([...step.take, ...own], (lease) => this.#take(lease));
     await this.#askFor(step.ask);
   }
 
   async #askFor(leases: readonly Lease[]): Promise<void> {
     const { store, worker } = this.#options;
-    if (!this.#stop.signal.aborted) await inParallel(leases, (lease) => store.ask(lease, worker));
+    if (!this.#stop.signal.aborted) await this.#forEach(leases, (lease) => store.ask(lease, worker));
     // What somebody waits for, and nobody here knows of: a call had an effect and did not say so.
-    for (const lease of this.#table.all) {
-      if (lease.previousOwner === worker && !this.#holdings.has(lease.shardId)) await store.release(lease, worker);
-    }
+    const unknown = [...this.#table.all].filter(
+      ({ shardId, previousOwner }) => previousOwner === worker && !this.#holdings.has(shardId),
+    );
+    await this.#forEach(unknown, (lease) => store.release(lease, worker));
   }
 
   #isFree(lease: Lease, nowMs: number): boolean {
@@ -210,20 +244,21 @@ export class Worker {
   }
 
   #startReady(): void {
+    const { timing, failoverMs } = this.#options;
+    const now = { nowMs: timing.now(), absentMs: failoverMs / 10 };
     for (const holding of this.#holdings.values()) {
       const { held } = holding;
-      const range = held.lease.hashKeyRange ?? this.#ranges.get(held.shardId);
-      if (holding.task !== undefined || holding.isLeaving) continue;
-      if (this.#table.isBlocked(held.lease)) continue;
+      if (holding.task !== undefined || holding.isLeaving || this.#table.isBlocked(held.lease, now)) continue;
+      const range = held.lease.hashKeyRange ?? this.#ranges?.get(held.shardId) ?? (this.#ranges && wholeRange);
       if (range === undefined) {
-        void this.#learnRanges();
+        this.#learning ??= this.#learnRanges().finally(() => (this.#learning = undefined));
         continue;
       }
       const task = new ShardTask({ held, range, isChild: this.#hasParent(held.lease) }, this.#taskGround);
       holding.task = task;
       void task.done.then((end) => {
         if (this.#holdings.get(held.shardId) === holding) this.#holdings.delete(held.shardId);
-        const { timing, tuning } = this.#options;
+        const { tuning } = this.#options;
         if (end === 'stalled') this.#barredUntil.set(held.shardId, timing.now() + tuning.stallMs);
         this.#wake.abort();
       });
@@ -237,9 +272,11 @@ export class Worker {
   /** Another program may have left them out. */
   async #learnRanges(): Promise<void> {
     try {
-      for (const { shardId, start, end } of await this.#listShards()) this.#ranges.set(shardId, { start, end });
+      const shards = await this.#listShards();
+      this.#ranges = new Map(shards.map(({ shardId, start, end }) => [shardId, { start, end }]));
     } catch (error) {
       this.#options.report({ type: 'leasesFailed', error });
+      await pause(this.#options.timing, rangesMs, this.#stop.signal);
     }
   }
 
@@ -270,9 +307,10 @@ export class Worker {
   async #renewLoop(): Promise<void> {
     const { store, worker, timing, report, failoverMs } = this.#options;
     const everyMs = Math.max(failoverMs / 3 - epsilonMs, 10);
-    // To the end of the stop: what is being ended is still ours.
-    while (!this.#ended.signal.aborted) {
-      await pause(timing, everyMs, this.#ended.signal);
+    // To the end of the stop: what is being ended is still ours. A round that takes long does not put off the next.
+    for (let nextMs = timing.now() + everyMs; !this.#ended.signal.aborted; nextMs += everyMs) {
+      nextMs = Math.max(nextMs, timing.now());
+      await pause(timing, nextMs - timing.now(), this.#ended.signal);
       const held = [...this.#holdings.values()].map((holding) => holding.held);
       try {
         await renewAll(held, (leases) => store.renew(worker, leases));
@@ -306,12 +344,13 @@ export class Worker {
 
   /** Fills holes, and deletes leases that nobody needs. */
   async #audit(): Promise<void> {
-    const { store, startAt } = this.#options;
+    const { store, startAt, timing } = this.#options;
     const leases = await store.list();
     const byId = new Map(leases.map((lease) => [lease.shardId, lease]));
     this.#holes = hasHole(leases) ? this.#holes + 1 : 0;
     if (this.#holes >= holesMax) {
-      for (const lease of leasesForHole(byId, await this.#listShards(), startAt)) await store.create(lease);
+      const start = { startAt, nowMs: timing.wallMs() };
+      for (const lease of leasesForHole(byId, await this.#listShards(), start)) await store.create(lease);
     }
     for (const lease of leases) if (isDisposable(lease, (id) => byId.get(id))) await store.delete(lease);
   }

@@ -7,7 +7,10 @@ export type SpecialPosition = 'TRIM_HORIZON' | 'LATEST' | 'AT_TIMESTAMP' | 'SHAR
 export interface Checkpoint {
   /** Of a Kinesis record, decimal, or a {@link SpecialPosition}. */
   readonly sequenceNumber: string;
-  /** Place of a user record in its aggregate, from 0; 0 of what is no aggregate. */
+  /**
+   * Place of a user record in its aggregate, from 0; 0 of what is no aggregate. Of `LATEST`: when that was, in milliseconds since 1970, or 0 where that
+   * is not known, as another program writes it.
+   */
   readonly subSequenceNumber: number;
 }
 
@@ -39,7 +42,7 @@ export type NewLease = Pick<Lease, 'shardId' | 'checkpoint' | 'parentShardIds' |
 /**
  * Where leases are kept: one table of an application, which all its workers share.
  *
- * Changes are compare-and-set: one that was made meanwhile by somebody else makes them resolve with `undefined` (or `false`), and then they
+ * Every call ends, in time to be made again before a lease expires. Changes are compare-and-set: one that was made meanwhile by somebody else makes them resolve with `undefined` (or `false`), and then they
  * have changed nothing. When a call rejects, it is unknown whether it has had an effect; the caller may make it again with the same lease, and the
  * store recognizes its own write. A worker makes one call at a time for a lease. Where liveness is kept for a worker as a whole, a lease that a living
  * worker does not know it has never expires: it looks for those in {@link LeaseStore.list}, and takes or releases them.
@@ -48,8 +51,13 @@ export interface LeaseStore {
   /** A worker's leases are another's to take when it has given no sign of life for so long, unless the consumer sets it. Milliseconds. */
   readonly failoverMs: number;
 
-  /** Makes what is missing. Once, before all else. @throws ClientError */
-  open(application: string): Promise<void>;
+  /**
+   * Makes what is missing. Once, before all else.
+   *
+   * @param failoverMs   where the consumer sets it; nothing may take longer than a part of that
+   * @throws ClientError
+   */
+  open(application: string, failoverMs?: number): Promise<void>;
 
   /** All, in no order; may be some moments old. */
   list(): Promise<readonly Lease[]>;

@@ -24,21 +24,28 @@ export class BatchQueue {
   /** Resolves when the batch has been processed; rejects when that can no longer happen. */
   offer(batch: ConsumerBatch): Promise<void> {
     if (this.#isEnded) return Promise.reject(new AbandonedError());
-    return new Promise((done, reject) => {
-      const leave = (): void => reject(new AbandonedError());
-      const offered = { batch, done, leave };
-      this.#offered.push(offered);
-      batch.signal.addEventListener(
-        'abort',
-        () => {
-          const at = this.#offered.indexOf(offered);
-          if (at >= 0) this.#offered.splice(at, 1);
-          leave();
-        },
-        { once: true },
-      );
-      this.#arrival?.resolve();
-    });
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const { signal } = batch;
+    // The shard's signal outlives the batch by far.
+    const forget = (): void => signal.removeEventListener('abort', onAbort);
+    const done = (): void => {
+      forget();
+      resolve();
+    };
+    const leave = (): void => {
+      forget();
+      reject(new AbandonedError());
+    };
+    const offered = { batch, done, leave };
+    const onAbort = (): void => {
+      const at = this.#offered.indexOf(offered);
+      if (at >= 0) this.#offered.splice(at, 1);
+      leave();
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    this.#offered.push(offered);
+    this.#arrival?.resolve();
+    return promise;
   }
 
   /** Nothing more comes. @param error   for the loop */

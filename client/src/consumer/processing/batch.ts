@@ -5,7 +5,7 @@ import { AbandonedError } from './batch-queue.ts';
 import { Condition } from './condition.ts';
 import { type BatchHandler, ConsumerBatch, type HandlerContext } from './handler.ts';
 import { bytesOf, type Processor, type ProcessorGround } from './processor.ts';
-import { afterFailure, giveUpCondition, positionAfterFailure } from './retries.ts';
+import { afterFailure, positionAfterFailure } from './retries.ts';
 
 export interface BatchOptions {
   readonly handler: BatchHandler;
@@ -105,15 +105,26 @@ export class BatchProcessor implements Processor {
         await this.#options.handler(batch);
         return this.#done(records);
       } catch (error) {
-        if (this.#ground.signal.aborted || error instanceof AbandonedError) return false;
-        const doneCount = Math.max(batch.acknowledgedCount, await this.#countByPosition(records));
+        if (this.#ground.signal.aborted) return false;
+        const isAbandoned = error instanceof AbandonedError;
+        const doneCount = Math.max(batch.acknowledgedCount, isAbandoned ? 0 : await this.#countByPosition(records));
         if (doneCount > 0) {
           this.#done(records.slice(0, doneCount));
           records = records.slice(doneCount);
           attempts = 1; // Of what is left.
           if (records.length === 0) return true;
         }
-        if (this.#isToHalve(records)) {
+        if (isAbandoned) return false;
+        const oldCount = this.#countOld(records);
+        if (oldCount > 0 && oldCount < records.length) {
+          const old = records.slice(0, oldCount);
+          if ((await afterFailure(this.#ground, { records: old, attempts, error }, this.#stopped)) !== 'givenUp')
+            return false;
+          this.#givenUp(old);
+          records = records.slice(oldCount);
+          continue;
+        }
+        if (oldCount === 0 && this.#isToHalve(records)) {
           this.#reportHalving(records, attempts, error);
           const half = Math.ceil(records.length / 2);
           return (await this.#process(records.slice(0, half))) && (await this.#process(records.slice(half)));
@@ -127,13 +138,15 @@ export class BatchProcessor implements Processor {
 
   /** That uses up no attempt. */
   #isToHalve(records: readonly ConsumerRecord[]): boolean {
+    return this.#ground.retries.isBisecting && records.length > 1 && !this.#stopped.aborted;
+  }
+
+  /** How many are too old to be tried again; those that follow are not. */
+  #countOld(records: readonly ConsumerRecord[]): number {
     const { retries, timing } = this.#ground;
-    if (!retries.isBisecting || records.length === 1 || this.#stopped.aborted) return false;
-    const oldest = (records[0] as ConsumerRecord).arrivalTime;
-    return (
-      giveUpCondition({ ...retries, attemptsMax: Infinity }, { attempts: 0, oldest, nowMs: timing.wallMs() }) ===
-      undefined
-    );
+    const nowMs = timing.wallMs();
+    const first = records.findIndex(({ arrivalTime }) => nowMs - arrivalTime.getTime() <= retries.recordAgeMsMax);
+    return first < 0 ? records.length : first;
   }
 
   #reportHalving(records: readonly ConsumerRecord[], attempt: number, error: unknown): void {

@@ -6,7 +6,7 @@ import type { RetrySettings } from '../tuning.ts';
 import type { ProcessorGround } from './processor.ts';
 
 /** Why records are given up after so many attempts; undefined: they are tried again. @param nowMs   of the wall clock */
-export function giveUpCondition(
+function giveUpCondition(
   { attemptsMax, recordAgeMsMax }: RetrySettings,
   { attempts, oldest, nowMs }: { readonly attempts: number; readonly oldest: Date; readonly nowMs: number },
 ): GiveUpCondition | undefined {
@@ -62,10 +62,12 @@ export async function afterFailure(
     await pause(timing, backoffMs, stopped);
     return stopped.aborted ? 'stopped' : 'again';
   }
+  // One object for all tries: what has been written of it is known by it.
+  const given = { records, condition: condition as GiveUpCondition, attempts, error };
   for (let tries = 1; !stopped.aborted; tries++) {
     try {
-      await ground.giveUp({ records, condition: condition as GiveUpCondition, attempts, error });
-      report({ type: 'deadLettered', ...failure, condition: condition as GiveUpCondition });
+      await ground.giveUp(given);
+      report({ type: 'deadLettered', ...failure, condition: given.condition });
       return 'givenUp';
     } catch (cause) {
       report({ type: 'deadLetterFailed', shardId, error: cause });

@@ -63,7 +63,7 @@ export async function* fanOut(ground: ReadGround, consumer: FanOutConsumer): Asy
   let retryMs = retryMsFirst;
   while (!signal.aborted) {
     try {
-      const arn = await consumer.arn();
+      const arn = await inTime({ timing, timeoutMs: tuning.requestTimeoutMs, signal }, () => consumer.arn());
       let isEmpty = true;
       for await (const fetched of subscribed(ground, arn)) {
         isEmpty = false;

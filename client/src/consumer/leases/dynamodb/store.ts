@@ -38,10 +38,10 @@ export class DynamoDbLeaseStore implements LeaseStore {
     this.#options = options;
   }
 
-  async open(application: string): Promise<void> {
+  async open(application: string, failoverMs: number = this.failoverMs): Promise<void> {
     const { client, table = application } = this.#options;
-    // A call that hangs must leave time for another one.
-    const calls = new TableCalls({ client, table, timeoutMs: Math.ceil(this.failoverMs / 2) });
+    // Calls that hang, in a round of renewals and the next, must leave time for a third one.
+    const calls = new TableCalls({ client, table, timeoutMs: Math.ceil(failoverMs / 6) });
     await openTable(calls, systemTiming);
     this.#calls = calls;
   }

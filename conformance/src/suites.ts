@@ -23,6 +23,15 @@ export const suites: Readonly<Record<string, Suite>> = {
       'Kinesis Client Library for Java 3 with DynamoDB Local: polling and fan-out, workers killed, shards split and merged (nightly: 4 workers, 10 minutes each)',
     load: async () => (await import('./suites/kcl/suite.ts')).kclSuite,
   },
+  takeover: {
+    summary:
+      'a Java KCL application and @millrace/client take over from one another on one table, the single one of KCL 3.5 and the three of 3.0; failover on DynamoDB Local',
+    load: async () => (await import('./suites/takeover/suite.ts')).takeoverSuite,
+  },
+  failover: {
+    summary: 'workers of @millrace/client on a SQLite file, killed and stopped: how long their shards stand still',
+    load: async () => (await import('./suites/failover/suite.ts')).failoverSuite,
+  },
   'kcl-demands': {
     summary: 'what the KCL and the KPL need of a server, on the wire: shard sync, polling, fan-out, producing',
     load: async () => (await import('./suites/kcl-demands/suite.ts')).kclDemandsSuite,
@@ -31,6 +40,10 @@ export const suites: Readonly<Record<string, Suite>> = {
     summary:
       'the producer of @millrace/client: reshards under load, servers and producers killed, memory (nightly: 1,000 reshards)',
     load: async () => (await import('./suites/producer/suite.ts')).producerSuite,
+  },
+  examples: {
+    summary: 'the programs in examples/ at a small size, each by its command',
+    load: async () => (await import('./suites/examples.ts')).examplesSuite,
   },
   consumer: {
     summary:

@@ -44,7 +44,7 @@ function itemOf(shardId: string = shard.shardId): unknown {
 }
 
 describe('the table', () => {
-  const calls = (table: string): TableCalls => new TableCalls({ client: fake.client, table, timeoutMs: 1000 });
+  const calls = (table: string): TableCalls => new TableCalls({ client: fake.client, table, failoverMs: 2000 });
 
   test('is made with the index of KCL 3, and waited for', async () => {
     fake.creating = 2;

@@ -29,9 +29,13 @@ export interface Outcome {
 export interface TableCallsOptions {
   readonly client: DynamoDBClient;
   readonly table: string;
-  /** One call, with all that the SDK tries for it. */
-  readonly timeoutMs: number;
+  readonly failoverMs: number;
 }
+
+/** Of a call for the table itself, while no lease is held. */
+const tableCallMsMax = 30_000;
+
+type CallName = 'CreateTable' | 'DeleteItem' | 'DescribeTable' | 'GetItem' | 'PutItem' | 'Scan' | 'UpdateItem';
 
 interface Sending {
   readonly abortSignal: AbortSignal;
@@ -41,12 +45,12 @@ interface Sending {
 export class TableCalls {
   readonly table: string;
   readonly #client: DynamoDBClient;
-  readonly #timeoutMs: number;
+  readonly #failoverMs: number;
 
-  constructor({ client, table, timeoutMs }: TableCallsOptions) {
+  constructor({ client, table, failoverMs }: TableCallsOptions) {
     this.table = table;
     this.#client = client;
-    this.#timeoutMs = timeoutMs;
+    this.#failoverMs = failoverMs;
   }
 
   /** Undefined when there is none. */
@@ -121,9 +125,16 @@ export class TableCalls {
     return (await this.#call('GetItem', (sending) => this.#client.send(command, sending))).Item;
   }
 
-  async #call<Answer>(name: string, call: (sending: Sending) => Promise<Answer>): Promise<Answer> {
+  /** Of one call, with all that the SDK tries for it. */
+  #timeoutMs(name: CallName): number {
+    if (name === 'DescribeTable' || name === 'CreateTable') return tableCallMsMax;
+    // Renewals that hang, in a round and the next, must leave time for a third one.
+    return name === 'UpdateItem' ? this.#failoverMs / 6 : this.#failoverMs / 2;
+  }
+
+  async #call<Answer>(name: CallName, call: (sending: Sending) => Promise<Answer>): Promise<Answer> {
     try {
-      return await call({ abortSignal: AbortSignal.timeout(this.#timeoutMs) });
+      return await call({ abortSignal: AbortSignal.timeout(Math.ceil(this.#timeoutMs(name))) });
     } catch (error) {
       throw error instanceof ClientError ? error : callFailure(error, name, this.table);
     }

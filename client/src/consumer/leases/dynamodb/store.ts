@@ -40,8 +40,7 @@ export class DynamoDbLeaseStore implements LeaseStore {
 
   async open(application: string, failoverMs: number = this.failoverMs): Promise<void> {
     const { client, table = application } = this.#options;
-    // Calls that hang, in a round of renewals and the next, must leave time for a third one.
-    const calls = new TableCalls({ client, table, timeoutMs: Math.ceil(failoverMs / 6) });
+    const calls = new TableCalls({ client, table, failoverMs });
     await openTable(calls, systemTiming);
     this.#calls = calls;
   }

@@ -2,6 +2,9 @@ package millrace.kcl;
 
 import java.io.IOException;
 import java.net.URI;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import software.amazon.awssdk.services.cloudwatch.CloudWatchAsyncClient;
 import software.amazon.awssdk.services.dynamodb.DynamoDbAsyncClient;
 import software.amazon.awssdk.services.kinesis.KinesisAsyncClient;
@@ -19,7 +22,9 @@ import software.amazon.kinesis.retrieval.polling.PollingConfig;
 /**
  * A worker of the Kinesis Client Library as its users write one; what it processes goes to standard output, see {@link Processor}. Only
  * times are shorter than the library's own, so that a run of minutes sees workers die and shards move. It ends when its input does,
- * and with status 1 when the library gives up.
+ * and with status 1 when the library gives up. SIGTERM ends it, too.
+ *
+ * <p>Compiled for the newest version, it also runs with the jars of 3.0.
  *
  * <p>Arguments: stream, application, worker, polling or fan-out, endpoint of Kinesis, endpoint of DynamoDB.
  */
@@ -46,12 +51,8 @@ final class Worker {
       polling.idleTimeBetweenReadsInMillis(250);
       retrieval.retrievalSpecificConfig(polling);
     }
-    LeaseManagementConfig leases =
-        configs
-            .leaseManagementConfig()
-            .failoverTimeMillis(FAILOVER_MILLIS)
-            .dynamoDbLockBasedLeaderLeaseDurationInMillis(3 * FAILOVER_MILLIS)
-            .dynamoDbLockBasedLeaderHeartbeatPeriodInMillis(FAILOVER_MILLIS / 2);
+    LeaseManagementConfig leases = configs.leaseManagementConfig().failoverTimeMillis(FAILOVER_MILLIS);
+    hastenLeaders(leases);
     // Shards are assigned to a worker that has died until it has missed two reports.
     leases.workerUtilizationAwareAssignmentConfig().workerMetricsReporterFreqInMillis(FAILOVER_MILLIS / 2);
     Scheduler scheduler =
@@ -63,12 +64,25 @@ final class Worker {
             configs.metricsConfig().metricsFactory(new NullMetricsFactory()),
             configs.processorConfig(),
             retrieval);
-    Thread input = new Thread(() -> endWithInput(scheduler), "input");
-    input.setDaemon(true);
-    input.start();
-    scheduler.run();
-    // Also when it could not start: whoever runs workers starts another.
-    System.exit(scheduler.hasGracefulShutdownStarted() ? 0 : 1);
+    new Thread(() -> endWithInput(scheduler), "input").start();
+    Runtime.getRuntime().addShutdownHook(new Thread(() -> endGracefully(scheduler), "end"));
+    try {
+      scheduler.run();
+    } finally {
+      // It could not start, or gave up: whoever runs workers starts another.
+      if (!scheduler.hasGracefulShutdownStarted()) Runtime.getRuntime().halt(1);
+    }
+  }
+
+  /** Before 3.2 a leader is followed after two minutes, whatever one wants. */
+  private static void hastenLeaders(LeaseManagementConfig leases) {
+    try {
+      leases
+          .dynamoDbLockBasedLeaderLeaseDurationInMillis(3 * FAILOVER_MILLIS)
+          .dynamoDbLockBasedLeaderHeartbeatPeriodInMillis(FAILOVER_MILLIS / 2);
+    } catch (NoSuchMethodError e) {
+      // So it is two minutes.
+    }
   }
 
   private static void endWithInput(Scheduler scheduler) {
@@ -77,6 +91,16 @@ final class Worker {
     } catch (IOException e) {
       // As good as its end.
     }
-    scheduler.startGracefulShutdown();
+    endGracefully(scheduler);
+  }
+
+  private static void endGracefully(Scheduler scheduler) {
+    try {
+      scheduler.startGracefulShutdown().get(6, TimeUnit.SECONDS);
+    } catch (InterruptedException | ExecutionException | TimeoutException e) {
+      // It waits on and on for some shards: then without a word to them, but no longer as the leader.
+      scheduler.shutdown();
+    }
+    Runtime.getRuntime().halt(0);
   }
 }

@@ -58,7 +58,7 @@ export class Worker {
   readonly #barredUntil = new Map<string, number>();
   /** Of hash keys, where leases do not say them; undefined before they are known. A shard that is not in it has gone. */
   #ranges: ReadonlyMap<string, TaskShard['range']> | undefined;
-  #learning: Promise<void> | undefined;
+  #isLearning = false;
   readonly #stop = new AbortController();
   /** All has been given back. */
   readonly #ended = new AbortController();
@@ -251,7 +251,7 @@ export class Worker {
       if (holding.task !== undefined || holding.isLeaving || this.#table.isBlocked(held.lease, now)) continue;
       const range = held.lease.hashKeyRange ?? this.#ranges?.get(held.shardId) ?? (this.#ranges && wholeRange);
       if (range === undefined) {
-        this.#learning ??= this.#learnRanges().finally(() => (this.#learning = undefined));
+        void this.#learnRanges();
         continue;
       }
       const task = new ShardTask({ held, range, isChild: this.#hasParent(held.lease) }, this.#taskGround);
@@ -271,6 +271,8 @@ export class Worker {
 
   /** Another program may have left them out. */
   async #learnRanges(): Promise<void> {
+    if (this.#isLearning) return;
+    this.#isLearning = true;
     try {
       const shards = await this.#listShards();
       this.#ranges = new Map(shards.map(({ shardId, start, end }) => [shardId, { start, end }]));
@@ -278,6 +280,7 @@ export class Worker {
       this.#options.report({ type: 'leasesFailed', error });
       await pause(this.#options.timing, rangesMs, this.#stop.signal);
     }
+    this.#isLearning = false;
   }
 
   /** Ends what has been begun in a shard, and gives its lease to who wants it. */

@@ -1,21 +1,12 @@
-import { inTime, pause } from '../../deadline.ts';
+import { pause } from '../../deadline.ts';
 import { inParallel } from '../../in-parallel.ts';
-import type { ConsumedShard } from '../calls.ts';
 import { isEnded, type Lease } from '../leases/lease.ts';
 import { balance } from './balance.ts';
 import { HeldLease, renewAll } from './held-lease.ts';
 import { LeaseTable } from './lease-table.ts';
-import {
-  checkpointAt,
-  filterAt,
-  hasHole,
-  isDisposable,
-  leasesForHole,
-  leasesOfChildren,
-  newLease,
-  type StartAt,
-} from './lineage.ts';
+import type { StartAt } from './lineage.ts';
 import { ShardTask, type TaskGround, type TaskShard } from './shard-task.ts';
+import { Steward } from './steward.ts';
 
 /** A look at all leases costs what they are long, so many leases are looked at less often. */
 const leasesPerLook = 125;
@@ -23,14 +14,15 @@ const lookMsMin = 100;
 const lookMsMax = 250;
 /** Before a renewal is due by the KCL's reckoning, in case the timer is late. */
 const epsilonMs = 25;
+/** Until the next look while somebody is giving leases back, which takes no longer than that. */
+const soonMs = 50;
+const leftMsMax = 1000;
 /** Between calls for the shards that fail. */
 const rangesMs = 1000;
 /** Of a shard that has gone, in which nothing can be misplaced. */
 const wholeRange = { start: '0'.repeat(32), end: 'f'.repeat(32) };
 /** Looks for what a worker that ends has asked others for. */
 const returnsMax = 10;
-/** Audits that find the same hole before it is filled: leases of children come one after the other. */
-const holesMax = 2;
 
 export interface WorkerOptions extends Omit<TaskGround, 'endShard' | 'bytesMax' | 'timestamp'> {
   readonly startAt: StartAt;
@@ -50,6 +42,7 @@ interface Holding {
 export class Worker {
   readonly #options: WorkerOptions;
   readonly #taskGround: TaskGround;
+  readonly #steward: Steward;
   readonly #table = new LeaseTable();
   readonly #holdings = new Map<string, Holding>();
   /** Leases that another one is asked for, or that nobody has, since when. Milliseconds of the clock. */
@@ -59,6 +52,8 @@ export class Worker {
   /** Of hash keys, where leases do not say them; undefined before they are known. A shard that is not in it has gone. */
   #ranges: ReadonlyMap<string, TaskShard['range']> | undefined;
   #isLearning = false;
+  /** The last look has left leases that had become free shortly before. */
+  #isSomethingLeft = false;
   readonly #stop = new AbortController();
   /** All has been given back. */
   readonly #ended = new AbortController();
@@ -66,7 +61,6 @@ export class Worker {
   #wake = new AbortController();
   #looking: Promise<unknown> | undefined;
   #keeping: Promise<unknown> | undefined;
-  #holes = 0;
 
   constructor(options: WorkerOptions) {
     const { startAt, tuning } = options;
@@ -75,8 +69,14 @@ export class Worker {
       ...options,
       timestamp: startAt instanceof Date ? startAt : undefined,
       bytesMax: () => tuning.bufferBytesMax / Math.max(4, this.#holdings.size),
-      endShard: (children) => this.#endShard(children),
+      endShard: (children) => this.#steward.endShard(children),
     };
+    this.#steward = new Steward(options, this.#stop.signal);
+  }
+
+  /** Makes the leases that the application starts with, unless it has some. @throws what Kinesis and the store throw */
+  open(): Promise<void> {
+    return this.#steward.open();
   }
 
   get shardIds(): string[] {
@@ -87,17 +87,8 @@ export class Worker {
     return Math.max(0, ...[...this.#holdings.values()].map(({ task }) => task?.millisBehindLatest ?? 0));
   }
 
-  /** Makes the leases that the application starts with, unless it has some. @throws what Kinesis and the store throw */
-  async open(): Promise<void> {
-    const { store, startAt, timing } = this.#options;
-    if ((await store.list()).length > 0) return;
-    const checkpoint = checkpointAt(startAt, timing.wallMs());
-    const shards = await this.#listShards(startAt);
-    await inParallel(shards, (shard) => store.create(newLease(shard, checkpoint)));
-  }
-
   start(): void {
-    this.#looking = Promise.all([this.#lookLoop(), this.#auditLoop()]);
+    this.#looking = Promise.all([this.#lookLoop(), this.#steward.run()]);
     this.#keeping = Promise.all([this.#renewLoop(), this.#watchLoop()]);
   }
 
@@ -141,7 +132,8 @@ export class Worker {
       } catch (error) {
         if (!this.#stop.signal.aborted) report({ type: 'leasesFailed', error });
       }
-      const lookMs = Math.min(failoverMs / 4, baseMs * Math.max(1, this.#table.count / leasesPerLook));
+      const usualMs = Math.min(failoverMs / 4, baseMs * Math.max(1, this.#table.count / leasesPerLook));
+      const lookMs = this.#isSomethingLeft ? Math.min(soonMs, usualMs) : usualMs;
       this.#wake = new AbortController();
       const signal = AbortSignal.any([this.#stop.signal, this.#wake.signal]);
       await pause(timing, lookMs * (0.9 + timing.random() * 0.2), signal);
@@ -202,6 +194,8 @@ export class Worker {
         (lease.previousOwner === undefined || isTooLong(lease)),
     );
     await this.#forEach([...step.take, ...own], (lease) => this.#take(lease));
+    // A worker that is leaving has its share until it has given back the last of its leases.
+    this.#isSomethingLeft = [...free].some((lease) => !isBarred(lease) && waitsFor(lease) < leftMsMax);
     await this.#askFor(step.ask);
   }
 
@@ -238,31 +232,32 @@ export class Worker {
     const lease = await store.take(seen, worker);
     if (lease === undefined) return;
     const held = new HeldLease(lease, startedMs, timing);
-    this.#holdings.set(lease.shardId, { held, task: undefined, isLeaving: false });
+    const holding: Holding = { held, task: undefined, isLeaving: false };
+    this.#holdings.set(lease.shardId, holding);
     held.lost.addEventListener('abort', () => this.#forget(held, 'leaseLost'), { once: true });
     report({ type: 'leaseTaken', shardId: lease.shardId });
+    this.#startIfReady(holding);
   }
 
   #startReady(): void {
+    for (const holding of this.#holdings.values()) this.#startIfReady(holding);
+  }
+
+  #startIfReady(holding: Holding): void {
     const { timing, failoverMs } = this.#options;
-    const now = { nowMs: timing.now(), absentMs: failoverMs / 10 };
-    for (const holding of this.#holdings.values()) {
-      const { held } = holding;
-      if (holding.task !== undefined || holding.isLeaving || this.#table.isBlocked(held.lease, now)) continue;
-      const range = held.lease.hashKeyRange ?? this.#ranges?.get(held.shardId) ?? (this.#ranges && wholeRange);
-      if (range === undefined) {
-        void this.#learnRanges();
-        continue;
-      }
-      const task = new ShardTask({ held, range, isChild: this.#hasParent(held.lease) }, this.#taskGround);
-      holding.task = task;
-      void task.done.then((end) => {
-        if (this.#holdings.get(held.shardId) === holding) this.#holdings.delete(held.shardId);
-        const { tuning } = this.#options;
-        if (end === 'stalled') this.#barredUntil.set(held.shardId, timing.now() + tuning.stallMs);
-        this.#wake.abort();
-      });
-    }
+    const { held } = holding;
+    if (holding.task !== undefined || holding.isLeaving || this.#stop.signal.aborted) return;
+    if (this.#table.isBlocked(held.lease, { nowMs: timing.now(), absentMs: failoverMs / 10 })) return;
+    const range = held.lease.hashKeyRange ?? this.#ranges?.get(held.shardId) ?? (this.#ranges && wholeRange);
+    if (range === undefined) return void this.#learnRanges();
+    const task = new ShardTask({ held, range, isChild: this.#hasParent(held.lease) }, this.#taskGround);
+    holding.task = task;
+    void task.done.then((end) => {
+      if (this.#holdings.get(held.shardId) === holding) this.#holdings.delete(held.shardId);
+      const { tuning } = this.#options;
+      if (end === 'stalled') this.#barredUntil.set(held.shardId, timing.now() + tuning.stallMs);
+      this.#wake.abort();
+    });
   }
 
   #hasParent({ parentShardIds }: Lease): boolean {
@@ -274,7 +269,7 @@ export class Worker {
     if (this.#isLearning) return;
     this.#isLearning = true;
     try {
-      const shards = await this.#listShards();
+      const shards = await this.#steward.listShards();
       this.#ranges = new Map(shards.map(({ shardId, start, end }) => [shardId, { start, end }]));
     } catch (error) {
       this.#options.report({ type: 'leasesFailed', error });
@@ -330,43 +325,5 @@ export class Worker {
       await pause(timing, failoverMs / 20, this.#ended.signal);
       for (const { held } of this.#holdings.values()) if (held.silentMs >= failoverMs * 0.9) held.lose();
     }
-  }
-
-  async #auditLoop(): Promise<void> {
-    const { timing, tuning, report } = this.#options;
-    for (;;) {
-      await pause(timing, tuning.auditMs * (0.5 + timing.random() / 2), this.#stop.signal);
-      if (this.#stop.signal.aborted) return;
-      try {
-        await this.#audit();
-      } catch (error) {
-        report({ type: 'leasesFailed', error });
-      }
-    }
-  }
-
-  /** Fills holes, and deletes leases that nobody needs. */
-  async #audit(): Promise<void> {
-    const { store, startAt, timing } = this.#options;
-    const leases = await store.list();
-    const byId = new Map(leases.map((lease) => [lease.shardId, lease]));
-    this.#holes = hasHole(leases) ? this.#holes + 1 : 0;
-    if (this.#holes >= holesMax) {
-      const start = { startAt, nowMs: timing.wallMs() };
-      for (const lease of leasesForHole(byId, await this.#listShards(), start)) await store.create(lease);
-    }
-    for (const lease of leases) if (isDisposable(lease, (id) => byId.get(id))) await store.delete(lease);
-  }
-
-  async #endShard(children: readonly ConsumedShard[]): Promise<void> {
-    const { store } = this.#options;
-    const known = new Set((await store.list()).map(({ shardId }) => shardId));
-    for (const lease of leasesOfChildren(children, (id) => known.has(id))) await store.create(lease);
-  }
-
-  #listShards(at?: StartAt): Promise<ConsumedShard[]> {
-    const { calls, timing, tuning } = this.#options;
-    const deadline = { timing, timeoutMs: tuning.requestTimeoutMs, signal: this.#stop.signal };
-    return inTime(deadline, (signal) => calls.listShards(at === undefined ? undefined : filterAt(at), signal));
   }
 }

@@ -13,9 +13,9 @@ export async function failoverSuite(target: Target, checks: Checks): Promise<voi
         name: `SQLite, ${retrieval}`,
         table: join(folder.path, `${retrieval}.sqlite`),
         settings: { retrieval },
-        kills: 3,
+        kills: 2,
         killMsMax: 3000,
-        stops: 5,
+        stops: 3,
         stopMsMax: 500,
         settleMs: 1200,
       });

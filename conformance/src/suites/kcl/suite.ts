@@ -27,7 +27,7 @@ const progressEveryMs = 15_000;
 
 /** At the size for every change: both kinds of retrieval side by side. */
 export async function kclSuite(target: Target, checks: Checks): Promise<void> {
-  const size = { workers: 2, shards: 4, seconds: 75, reshardEverySeconds: 7, killEverySeconds: 40 };
+  const size = { workers: 2, shards: 4, seconds: 50, reshardEverySeconds: 7, killEverySeconds: 30 };
   await runKcl(target, checks, [{ ...size, retrievals: ['polling', 'fan-out'] }]);
 }
 

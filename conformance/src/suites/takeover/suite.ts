@@ -50,9 +50,9 @@ export async function takeoverSuite(target: Target, checks: Checks): Promise<voi
       name: 'DynamoDB Local, fan-out',
       table: dynamoDb.endpoint,
       settings: {},
-      kills: 3,
+      kills: 2,
       killMsMax: 12_000,
-      stops: 5,
+      stops: 3,
       stopMsMax: 500,
       settleMs: 1500,
     });

@@ -1,6 +1,7 @@
 import type { ConsumerSettings } from '@millrace/client';
 import type { Checks } from '../../harness/checks.ts';
 import { freshName, type Target } from '../../harness/target.ts';
+import { mustBeEmpty } from '../kcl/judge.ts';
 import { Fleet, type Takeover } from './fleet.ts';
 import { Ticker } from './ticker.ts';
 
@@ -84,9 +85,4 @@ async function judgeRecords(checks: Checks, { total, acknowledged }: Ticker, fle
     mustBeEmpty(ofLiving.map(({ key, shard, before, by }) => `${key} of ${shard} by ${before}, then by ${by}`)),
   );
   checks.say(`  processed again after ${fleet.killed.size} kills: ${repeats.length - ofLiving.length}`);
-}
-
-/** @throws Error that tells how much there is, and of what */
-export function mustBeEmpty(found: readonly string[]): void {
-  if (found.length > 0) throw new Error(`${found.length}, the first ${found.slice(0, 5).join(', ')}`);
 }

@@ -5,7 +5,7 @@ import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { Connection } from '../../durability/connection.ts';
 import { Resharder } from '../../durability/resharder.ts';
 import { SeededRandom } from '../../durability/seeded-random.ts';
-import { isOpen, listShards } from '../../durability/shard-list.ts';
+import { isOpen, listOpenShards, listShards } from '../../durability/shard-list.ts';
 import { credentials, region } from '../../harness/target.ts';
 
 /** Each record of these is put as it is. */
@@ -13,6 +13,7 @@ const plainKeys = Array.from({ length: 24 }, (_, i) => `key-${i}`);
 /** Records of these go into aggregates, which the library must take apart and whose order must hold. */
 const packedKeys = Array.from({ length: 24 }, (_, i) => `packed-${i}`);
 const batchEveryMs = 200;
+const heldCheckMs = 50;
 const openMin = 4;
 const openMax = 14;
 
@@ -74,17 +75,22 @@ export class ProducedStream {
     return this.acknowledged.get(key) ?? 0;
   }
 
-  /** Splits, merges and scales at random, one step after the other. */
-  async reshardUntil(endMs: number, everyMs: number): Promise<void> {
+  /** Splits, merges and scales at random, one step after the other, for as long as `isWanted`; a step waits while it `isHeld`. */
+  async reshardWhile(isWanted: () => boolean, everyMs: number, isHeld = (): boolean => false): Promise<void> {
     const resharder = await Resharder.of(this.#control, { streamName: this.name, openMin, openMax });
     const random = new SeededRandom(Date.now());
     for (;;) {
       await sleep(everyMs);
-      if (performance.now() >= endMs) return;
+      while (isWanted() && isHeld()) await sleep(heldCheckMs);
+      if (!isWanted()) return;
       const fault = await resharder.make(this.#control, await resharder.plan(this.#control, random));
       if (fault !== undefined) throw new Error(fault);
       this.reshards++;
     }
+  }
+
+  async openShards(): Promise<string[]> {
+    return (await listOpenShards(this.#control, this.name)).map(({ ShardId }) => ShardId);
   }
 
   async closedShards(): Promise<string[]> {

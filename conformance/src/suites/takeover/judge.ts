@@ -1,6 +1,6 @@
 import type { Checks } from '../../harness/checks.ts';
 import type { Account, Passage, Repeat } from '../failover/account.ts';
-import { mustBeEmpty } from '../failover/measure.ts';
+import { judgeJournal, mustBeEmpty } from '../kcl/judge.ts';
 import type { ProducedStream } from '../kcl/stream.ts';
 import type { LeaseItem } from './lease-items.ts';
 import type { Leg, Relay } from './relay.ts';
@@ -8,26 +8,12 @@ import type { Leg, Relay } from './relay.ts';
 /** Says what a relay has done, and what it should not have. */
 export async function judgeRelay(relay: Relay, stream: ProducedStream, checks: Checks): Promise<void> {
   const { account, legs } = relay;
-  const { journal, repeats } = account;
-  const { acknowledged } = stream;
   checks.prefix = `${relay.name}: `;
-  await checks.check(`every one of ${stream.total} acknowledged records is processed`, () =>
-    mustBeEmpty(journal.missing(acknowledged)),
-  );
-  await checks.check('the records of each key are processed in order, across shards and workers', () =>
-    mustBeEmpty(journal.outOfOrder()),
-  );
-  await checks.check('nothing else is processed', () =>
-    mustBeEmpty([...journal.invented(acknowledged), ...journal.strange]),
-  );
-  const closed = await stream.closedShards();
-  await checks.check(`every one of ${closed.length} closed shards is read to its end`, () =>
-    mustBeEmpty(closed.filter((shard) => !journal.ended.has(shard))),
-  );
+  await judgeJournal(account.journal, stream, checks);
   for (const [i, leg] of legs.entries()) {
     const next = legs[i + 1];
     if (next === undefined) continue;
-    const behind = repeats.filter(({ before }) => before === leg.worker);
+    const behind = account.repeats.filter(({ before }) => before === leg.worker);
     await checks.check(`${next.worker} takes over after ${manner(leg)} of ${leg.worker}`, () => judgeEnd(leg, behind));
     const firsts = firstsOf(account, leg, next).map(({ nanos }) => Number(nanos - leg.endNanos) / 1e6);
     const waits = firsts.length === 0 ? '' : `, after ${seconds(Math.min(...firsts))} the first of them`;

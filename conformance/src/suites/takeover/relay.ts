@@ -3,6 +3,7 @@ import { BackgroundProcess } from '../../harness/background-process.ts';
 import { Account } from '../failover/account.ts';
 import { OurWorker } from '../failover/our-worker.ts';
 import type { Retrieval } from '../kcl/application.ts';
+import type { ProducedStream } from '../kcl/stream.ts';
 import { type LeaseTable, readLeaseTable } from './lease-items.ts';
 
 /** One after the other; the last one goes on to the end. */
@@ -18,7 +19,7 @@ export interface RelayOptions {
   readonly classPath: string;
   readonly retrieval: Retrieval;
   readonly legs: readonly LegPlan[];
-  readonly stream: string;
+  readonly stream: ProducedStream;
   readonly kinesis: string;
   readonly dynamoDb: string;
 }
@@ -44,9 +45,10 @@ const firstRecordMsMax = 150_000;
 const stopMsMax = 40_000;
 /** Of each leg, from its first record on. */
 const legMs = { ours: 9000, Java: 12_000 };
-/** Then it ends as soon as it is in the midst of some shards: the KCL may be about to begin with the children of what it had. */
-const midstMsMax = 30_000;
+/** Then it ends as soon as it is in the midst of some open shards: the KCL may still be busy with generations before them. */
+const midstMsMax = 90_000;
 const midstShards = 3;
+const midstCheckMs = 200;
 const silenceMsMax = 1000;
 
 /** One application, whose workers follow one another: one at a time, by turns ours and the KCL's. */
@@ -57,11 +59,12 @@ export class Relay {
   readonly #options: RelayOptions;
   readonly #application: string;
   #process: BackgroundProcess | undefined;
+  #isChanging = false;
 
   constructor(options: RelayOptions) {
     this.#options = options;
     this.name = options.name;
-    this.#application = `${options.stream}-${options.retrieval}`;
+    this.#application = `${options.stream.name}-${options.retrieval}`;
   }
 
   /** Until the last one is at work. @throws Error when one does not come to it */
@@ -80,8 +83,10 @@ export class Relay {
       await this.#until(() => this.#hasBegun(leg), firstRecordMsMax);
       if (leg.end === undefined) return;
       await this.#until(() => false, legMs[leg.by]);
-      await this.#until(() => this.#isInTheMidst(leg), midstMsMax);
+      this.#isChanging = true;
+      await this.#waitForMidst(leg);
       await this.#end(leg, ours);
+      this.#isChanging = false;
     }
   }
 
@@ -93,6 +98,11 @@ export class Relay {
   /** The last worker has been started. */
   get isInLastLeg(): boolean {
     return this.legs.length === this.#options.legs.length;
+  }
+
+  /** A worker has had its time: shards that are closed before it ends may leave nothing for the next to go on with. */
+  get isChanging(): boolean {
+    return this.#isChanging;
   }
 
   get isRunning(): boolean {
@@ -111,10 +121,16 @@ export class Relay {
     return this.account.journal.workers.has(worker);
   }
 
-  #isInTheMidst({ worker }: Leg): boolean {
-    const since = process.hrtime.bigint() - BigInt(silenceMsMax * 1e6);
-    const latest = this.account.shards.map((shard) => this.account.latest(shard));
-    return latest.filter((each) => each?.worker === worker && each.nanos > since).length >= midstShards;
+  /** @throws Error when it does not come to it */
+  async #waitForMidst({ worker }: Leg): Promise<void> {
+    const endMs = performance.now() + midstMsMax;
+    while (performance.now() < endMs) {
+      const latest = (await this.#options.stream.openShards()).map((shard) => this.account.latest(shard));
+      const since = process.hrtime.bigint() - BigInt(silenceMsMax * 1e6);
+      if (latest.filter((each) => each?.worker === worker && each.nanos > since).length >= midstShards) return;
+      await this.#until(() => false, midstCheckMs);
+    }
+    throw new Error(`${this.name}: ${worker} does not come to the open shards: ${this.lastWords}`);
   }
 
   async #end(leg: Leg, ours: OurWorker | undefined): Promise<void> {
@@ -133,7 +149,8 @@ export class Relay {
   }
 
   #start({ by, worker }: Leg): OurWorker | undefined {
-    const { classPath, retrieval, stream, kinesis, dynamoDb } = this.#options;
+    const { classPath, retrieval, kinesis, dynamoDb } = this.#options;
+    const stream = this.#options.stream.name;
     const application = this.#application;
     if (by === 'ours') {
       const settings = { retrieval, failoverMs };

@@ -10,7 +10,7 @@ import { goneOn, judgeRelay } from './judge.ts';
 import { type LegPlan, Relay } from './relay.ts';
 
 const shards = 4;
-/** Between two reshards. */
+/** Between two reshards; none while workers change. */
 const reshardMs = 14_000;
 /** Until all is processed: what lies behind closed shards is read one generation after the other. */
 const drainMsMax = 180_000;
@@ -29,7 +29,7 @@ export async function takeoverSuite(target: Target, checks: Checks): Promise<voi
   const { endpoint: kinesis } = target.transport;
   try {
     const stream = new ProducedStream(kinesis, freshName('takeover'));
-    const options = { stream: stream.name, kinesis, dynamoDb: dynamoDb.endpoint };
+    const options = { stream, kinesis, dynamoDb: dynamoDb.endpoint };
     const single = new Relay({
       ...options,
       name: 'single table, polling',
@@ -69,13 +69,10 @@ async function runRelays(stream: ProducedStream, relays: readonly Relay[], check
     const load = async (): Promise<void> => {
       while (!isOver) await stream.produceUntil(performance.now() + 1000);
     };
-    const reshards = async (): Promise<void> => {
-      // One in each call: it waits first.
-      while (!relays.every(({ isInLastLeg }) => isInLastLeg) && !isOver)
-        await stream.reshardUntil(performance.now() + reshardMs * 0.75, reshardMs / 2);
-    };
+    const isWanted = (): boolean => !isOver && !relays.every(({ isInLastLeg }) => isInLastLeg);
+    const isHeld = (): boolean => relays.some(({ isChanging }) => isChanging);
     const run = Promise.all(relays.map((relay) => relay.run())).finally(() => (isOver = true));
-    await Promise.all([run, load(), reshards()]);
+    await Promise.all([run, load(), stream.reshardWhile(isWanted, reshardMs, isHeld)]);
     await drain(stream, relays);
     checks.say(progressOf(stream, relays));
     for (const relay of relays) await judgeRelay(relay, stream, checks);

@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import { hash } from 'node:crypto';
 import { aggregateKey, digestBytes, magic, tags, type UserRecord } from './format.ts';
 import { hashKeyOf, hashKeyFromDecimal, hashKeyToDecimal } from './hash-key.ts';
-import { ProtobufWriter, varintBytes } from './protobuf-writer.ts';
+import { ProtobufWriter, textFieldBytes, textFieldBytesMax, varintBytes } from './protobuf-writer.ts';
 
 /** What is put: an aggregate, or the only record as it is. */
 export interface AggregatedEntry {
@@ -64,10 +64,11 @@ export class AggregateBuilder {
     let bytes = 2 + varintBytes(index) + varintBytes(data.length) + data.length;
     if (explicitHashKey !== undefined) bytes += 1 + varintBytes(hashKeyIndex);
     if (this.#count > 0) {
-      let all = this.bytes + 1 + varintBytes(bytes) + bytes;
-      if (known === undefined) all += fieldBytes(partitionKey);
-      if (knownHashKey === undefined) all += fieldBytes(explicitHashKey as string);
-      if (all > bytesMax) return false;
+      const all = this.bytes + 1 + varintBytes(bytes) + bytes;
+      const newTexts = (bytesOf: (text: string) => number): number =>
+        (known === undefined ? bytesOf(partitionKey) : 0) +
+        (knownHashKey === undefined ? bytesOf(explicitHashKey as string) : 0);
+      if (all + newTexts(textFieldBytesMax) > bytesMax && all + newTexts(textFieldBytes) > bytesMax) return false;
     }
     if (known === undefined) keys.add(partitionKey);
     if (knownHashKey === undefined) hashKeys.add(explicitHashKey as string);
@@ -151,9 +152,4 @@ function hashKeyOfRecord({ partitionKey, explicitHashKey }: Keys): string {
   return hashKeyToDecimal(
     explicitHashKey === undefined ? hashKeyOf(partitionKey) : hashKeyFromDecimal(explicitHashKey),
   );
-}
-
-function fieldBytes(text: string): number {
-  const bytes = Buffer.byteLength(text);
-  return 1 + varintBytes(bytes) + bytes;
 }

@@ -2,6 +2,10 @@ import { Buffer } from 'node:buffer';
 
 const noBytes = Buffer.alloc(0);
 const capacityMin = 256;
+/** Of a UTF-16 code unit. */
+const utf8BytesMax = 3;
+/** Below 128: its length is one byte. */
+const shortCharsMax = 48;
 
 /** Fields of a protobuf message, one behind the other, in a buffer that grows and is kept. */
 export class ProtobufWriter {
@@ -42,10 +46,25 @@ export class ProtobufWriter {
   }
 
   text(tag: number, text: string): void {
-    const bytes = Buffer.byteLength(text);
-    this.reserve(bytes + 6);
-    this.varint(tag, bytes);
+    this.reserve(text.length * utf8BytesMax + 6);
+    if (text.length <= shortCharsMax && this.#shortAscii(tag, text)) return;
+    this.varint(tag, Buffer.byteLength(text));
     this.#end += this.#buffer.write(text, this.#end);
+  }
+
+  /** Most keys are of that kind, and for them two calls out of JavaScript take longer than this. Returns whether it is one. */
+  #shortAscii(tag: number, text: string): boolean {
+    const buffer = this.#buffer;
+    let at = this.#end;
+    buffer[at++] = tag;
+    buffer[at++] = text.length;
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i);
+      if (code > 0x7f) return false;
+      buffer[at++] = code;
+    }
+    this.#end = at;
+    return true;
   }
 
   /** A copy of the last bytes. */
@@ -65,4 +84,15 @@ export function varintBytes(value: number): number {
   if (value < 0x4000) return 2;
   if (value < 0x20_0000) return 3;
   return value < 0x1000_0000 ? 4 : 5;
+}
+
+/** Length of a field of text, its tag with it. */
+export function textFieldBytes(text: string): number {
+  const bytes = Buffer.byteLength(text);
+  return 1 + varintBytes(bytes) + bytes;
+}
+
+/** The same or more, without a look at the text. */
+export function textFieldBytesMax(text: string): number {
+  return 6 + text.length * utf8BytesMax;
 }

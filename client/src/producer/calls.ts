@@ -1,6 +1,7 @@
 import { type KinesisClient, PutRecordsCommand, type Shard } from '@aws-sdk/client-kinesis';
 import { type HashKey, hashKeyFromDecimal } from '../aggregation/index.ts';
 import { listShards, subjectOf } from '../shards.ts';
+import { writeBodyNatively } from './put-records-body.ts';
 
 /** An open shard, or one that was: the hash keys from `start` to `end` are its. */
 export interface ShardRange {
@@ -42,7 +43,8 @@ export function sdkCalls(client: KinesisClient, stream: string): KinesisCalls {
         PartitionKey: partitionKey,
         ExplicitHashKey: explicitHashKey,
       }));
-      const answer = await client.send(new PutRecordsCommand({ ...subject, Records }), { abortSignal });
+      const command = writeBodyNatively(new PutRecordsCommand({ ...subject, Records }));
+      const answer = await client.send(command, { abortSignal });
       return (answer.Records ?? []).map(({ ShardId, SequenceNumber, ErrorCode, ErrorMessage }): PutResult =>
         ShardId !== undefined && SequenceNumber !== undefined
           ? { isPut: true, shardId: ShardId, sequenceNumber: SequenceNumber }

@@ -24,6 +24,8 @@ export class Lane {
   readonly name: string;
   /** Undefined while the shards are not known. */
   readonly shardId: string | undefined;
+  /** What was known of the shards when it was made. */
+  readonly mapVersion: number;
   readonly pacer: Pacer;
   /** Kinesis records in calls under way. */
   inFlight = 0;
@@ -44,10 +46,11 @@ export class Lane {
   constructor(
     name: string,
     shardId: string | undefined,
-    { tuning, timing }: { tuning: ProducerTuning; timing: Timing },
+    { tuning, timing, mapVersion }: { tuning: ProducerTuning; timing: Timing; mapVersion: number },
   ) {
     this.name = name;
     this.shardId = shardId;
+    this.mapVersion = mapVersion;
     this.#tuning = tuning;
     this.pacer = new Pacer(timing, tuning.rateLimitPercent / 100);
   }

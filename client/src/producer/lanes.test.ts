@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import type { Lane } from './lane.ts';
+import { hashKeyToDecimal } from '../aggregation/index.ts';
+import { type Lane, recordsOf } from './lane.ts';
 import { Lanes } from './lanes.ts';
 import { ShardMap } from './shard-map.ts';
 import { FakeKinesis } from './testing/fake-kinesis.ts';
@@ -31,3 +32,59 @@ it('lanes of single keys are forgotten when they are empty and nothing of them i
   lanes.rested(lane);
   expect(add()).not.toBe(lane);
 });
+
+it('when shards change, only what is for others moves, and comes in the order of acceptance', async () => {
+  const { kinesis, lanes, map, add } = await twoShards();
+  const [left, right] = kinesis.openShards.map(({ start }) => hashKeyToDecimal(start)) as [string, string];
+  const before = [add(0, left), add(1, right), add(2, left)];
+  kinesis.split(kinesis.openShards[0] as never);
+  await map.refresh();
+  // Not rebuilt yet: this one goes to a shard of which lanes know nothing, in front of those that belong there.
+  const early = add(3, left, 'other');
+  expect(early).not.toBe(before[0]);
+  const back = pendingRecord(-1, right);
+  lanes.rebuild();
+  expect(add(4, right)).toBe(before[1]);
+  expect(numbersIn(lanes)).toEqual([
+    [0, 2, 3],
+    [1, 4],
+  ]);
+  lanes.rebuild([back]);
+  expect(numbersIn(lanes)).toEqual([
+    [0, 2, 3],
+    [-1, 1, 4],
+  ]);
+});
+
+function pendingRecord(number: number, explicitHashKey: string, partitionKey = 'p'): PendingRecord {
+  const facts = { bytes: 0, number, spoolNumber: undefined, acceptedMs: 0 };
+  return new PendingRecord({ partitionKey, explicitHashKey, data: Buffer.alloc(1) }, facts);
+}
+
+async function twoShards(): Promise<{
+  kinesis: FakeKinesis;
+  lanes: Lanes;
+  map: ShardMap;
+  add: (...facts: Parameters<typeof pendingRecord>) => Lane;
+}> {
+  const timing = new ManualTiming();
+  const { signal } = new AbortController();
+  const kinesis = new FakeKinesis(timing, 2);
+  const map = new ShardMap(kinesis, { timing, signal, timeoutMs: 1000, onChange: () => undefined });
+  const lanes = new Lanes(map, defaults, timing);
+  await map.refresh();
+  lanes.rebuild();
+  return { kinesis, lanes, map, add: (...facts) => lanes.add(pendingRecord(...facts)).lane };
+}
+
+/** Of the records in each lane; the lanes are left as they are. */
+function numbersIn(lanes: Lanes): number[][] {
+  return [...lanes.active]
+    .map((lane) => {
+      lane.close();
+      const entries = Array.from({ length: lane.readyCount }, () => lane.take());
+      lane.giveBack(entries);
+      return entries.flatMap((entry) => recordsOf(entry).map(({ number }) => number));
+    })
+    .sort((a, b) => (a.includes(0) ? -1 : 1) - (b.includes(0) ? -1 : 1));
+}

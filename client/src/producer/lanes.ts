@@ -17,6 +17,8 @@ export class Lanes {
   readonly #laneOfKey = new Map<string, Lane>();
   /** Those that hold something. */
   readonly #active = new Set<Lane>();
+  /** Of the map that all lanes are for, unless it has changed since. */
+  #mapVersion = 0;
 
   constructor(map: ShardMap, tuning: ProducerTuning, timing: Timing) {
     this.#map = map;
@@ -53,14 +55,38 @@ export class Lanes {
     this.#active.add(lane);
   }
 
-  /** Brings everything that is not in a call, and `more`, to the lanes of the shards as they are known now; in the order of acceptance. */
+  /**
+   * Brings what is not in a call, and `more`, to the lanes of the shards as they are known now; in the order of acceptance. What is on its way to a
+   * shard that has not changed stays: everything else would take as long as all that waits is long, at each change.
+   */
   rebuild(more: readonly PendingRecord[] = []): void {
+    const kept = this.#unchanged();
+    // What comes back belongs before what came later.
+    for (const record of more) {
+      const shardId = this.#map.shardOf(hashKeyOfRecord(record))?.shardId;
+      const lane = shardId === undefined ? undefined : this.#lanes.get(shardId);
+      if (lane !== undefined) kept.delete(lane);
+    }
     const records = [...more];
-    for (const lane of this.#lanes.values()) for (const record of lane.drain()) records.push(record);
-    this.#lanes.clear();
-    this.#laneOfKey.clear();
-    this.#active.clear();
+    for (const lane of this.#lanes.values()) {
+      if (kept.has(lane)) continue;
+      for (const record of lane.drain()) records.push(record);
+      this.#lanes.delete(lane.name);
+      this.#active.delete(lane);
+    }
+    for (const [key, lane] of this.#laneOfKey) if (!lane.isCurrent) this.#laneOfKey.delete(key);
+    this.#mapVersion = this.#map.version;
     for (const record of records.sort((a, b) => a.number - b.number)) this.add(record);
+  }
+
+  /** Lanes of shards that are open still. One made since the shards changed may have records whose predecessors are elsewhere. */
+  #unchanged(): Set<Lane> {
+    const open = this.#map.openIds;
+    return new Set(
+      [...this.#lanes.values()].filter(
+        ({ shardId, mapVersion }) => shardId !== undefined && open.has(shardId) && mapVersion <= this.#mapVersion,
+      ),
+    );
   }
 
   #laneOf(record: PendingRecord): Lane {
@@ -81,7 +107,8 @@ export class Lanes {
   #laneNamed(name: string, shardId: string | undefined): Lane {
     let lane = this.#lanes.get(name);
     if (lane === undefined) {
-      lane = new Lane(name, shardId, { tuning: this.#tuning, timing: this.#timing });
+      const { version } = this.#map;
+      lane = new Lane(name, shardId, { tuning: this.#tuning, timing: this.#timing, mapVersion: version });
       this.#lanes.set(name, lane);
     }
     return lane;

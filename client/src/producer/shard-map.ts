@@ -26,6 +26,7 @@ export class ShardMap {
   readonly #timeoutMs: number;
   /** By the end of their ranges; empty while nothing is known. */
   #open: readonly ShardRange[] = [];
+  #version = 0;
   #refreshing: Promise<void> | undefined;
   #retryMs = retryMsFirst;
   #cancelRetry: (() => void) | undefined;
@@ -40,6 +41,15 @@ export class ShardMap {
 
   get isKnown(): boolean {
     return this.#open.length > 0;
+  }
+
+  /** Changes with what is known. */
+  get version(): number {
+    return this.#version;
+  }
+
+  get openIds(): ReadonlySet<string> {
+    return new Set(this.#open.map(({ shardId }) => shardId));
   }
 
   /** Undefined while nothing is known. */
@@ -74,7 +84,7 @@ export class ShardMap {
 
   /** What was known is wrong. Until the next refresh nothing is known. */
   forget(): void {
-    this.#open = [];
+    this.#know([]);
     void this.refresh();
   }
 
@@ -96,9 +106,14 @@ export class ShardMap {
       return;
     }
     this.#retryMs = retryMsFirst;
-    const before = new Set(this.#open.map(({ shardId }) => shardId));
+    const before = this.openIds;
     if (found.length === before.size && found.every(({ shardId }) => before.has(shardId))) return;
-    this.#open = found.toSorted((a, b) => (a.end < b.end ? -1 : 1));
+    this.#know(found.toSorted((a, b) => (a.end < b.end ? -1 : 1)));
     this.#onChange();
+  }
+
+  #know(open: readonly ShardRange[]): void {
+    this.#open = open;
+    this.#version++;
   }
 }

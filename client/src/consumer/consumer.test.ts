@@ -266,14 +266,7 @@ describe('workers of one application', () => {
     const harness = new Harness();
     const { timing } = harness;
     let isReachable = true;
-    const unreachable = new Proxy<LeaseStore>(harness.leases, {
-      get(store, name) {
-        if (name === 'renew' && !isReachable) return () => Promise.reject(new Error('unreachable'));
-        const value: unknown = Reflect.get(store, name);
-        return typeof value === 'function' ? (value.bind(store) as unknown) : value;
-      },
-    });
-    const consumer = await harness.open({ leases: unreachable });
+    const consumer = await harness.open({ leases: renewedWhile(harness.leases, () => isReachable) });
     let lostMs: number | undefined;
     void consumer.run({
       each: async (record, { signal }) => {
@@ -292,7 +285,51 @@ describe('workers of one application', () => {
     isReachable = true;
     await harness.close(consumer);
   });
+
+  test.each(['each', 'batch'] as const)(
+    'a worker does not take a shard again while its handler for %s goes on without the lease',
+    async (form) => {
+      const harness = new Harness();
+      const { timing, seen } = harness;
+      let isReachable = true;
+      const consumer = await harness.open({ leases: renewedWhile(harness.leases, () => isReachable) });
+      const first = Promise.withResolvers<void>();
+      const handle = async (record: ConsumerRecord): Promise<void> => {
+        harness.collect(record);
+        if (seen.length === 1) await first.promise;
+      };
+      void consumer.run(
+        form === 'each' ? { each: handle } : { batch: ({ records: [record] }) => handle(record as never) },
+      );
+      harness.stream.put('a', '0');
+      await timing.pass(2000);
+      isReachable = false;
+      await timing.pass(5000);
+      isReachable = true;
+      await timing.pass(20_000);
+      expect(seen).toEqual(['a 0']);
+      expect(harness.typesOf('leaseTaken', 'leaseLost', 'handlerGoesOn')).toEqual([
+        'leaseTaken',
+        'leaseLost',
+        'handlerGoesOn',
+      ]);
+      first.resolve();
+      await timing.pass(2000);
+      expect(seen).toEqual(['a 0', 'a 0']);
+      await harness.close(consumer);
+    },
+  );
 });
+
+function renewedWhile(leases: LeaseStore, isReachable: () => boolean): LeaseStore {
+  return new Proxy<LeaseStore>(leases, {
+    get(store, name) {
+      if (name === 'renew' && !isReachable()) return () => Promise.reject(new Error('unreachable'));
+      const value: unknown = Reflect.get(store, name);
+      return typeof value === 'function' ? (value.bind(store) as unknown) : value;
+    },
+  });
+}
 
 describe('aggregates', () => {
   test('are taken apart, and gone on with in the middle', async () => {

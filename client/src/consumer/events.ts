@@ -6,6 +6,7 @@ import type { MisplacedAggregate } from './unpack.ts';
  * - `leaseTaken`, `leaseLost`, `leaseReleased`: this worker processes the shard from here on, or no longer. A lost lease is another worker's already.
  * - `checkpointed`: if the worker dies now, the next one goes on behind `position`.
  * - `shardEnded`: everything in a closed shard has been processed.
+ * - `handlerGoesOn`: the lease has been lost or given back, but a handler does not return. This worker does not take the shard again before it does.
  * - `handlerFailed`: the handler threw; it is tried again after `backoffMs`, unless that is undefined.
  * - `deadLettered`: records were given up, and have been written where dead letters go.
  * - `deadLetterFailed`: they could not be written; that is tried again.
@@ -18,7 +19,10 @@ import type { MisplacedAggregate } from './unpack.ts';
  * - `misplacedAggregate`: see {@link MisplacedAggregate}.
  */
 export type ConsumerEvent =
-  | { readonly type: 'leaseTaken' | 'leaseLost' | 'leaseReleased' | 'shardEnded' | 'stalled'; readonly shardId: string }
+  | {
+      readonly type: 'leaseTaken' | 'leaseLost' | 'leaseReleased' | 'shardEnded' | 'stalled' | 'handlerGoesOn';
+      readonly shardId: string;
+    }
   | { readonly type: 'checkpointed'; readonly shardId: string; readonly position: string }
   | ({ readonly type: 'handlerFailed' } & HandlerFailure)
   | ({ readonly type: 'deadLettered' } & Omit<HandlerFailure, 'backoffMs' | 'attempt'> & {

@@ -66,6 +66,8 @@ function warningOf(event: ConsumerEvent): string | undefined {
       return `the handler failed for the record ${event.position} of ${event.shardId}: ${String(event.error)}`;
     case 'stalled':
       return `nothing could be fetched from ${event.shardId}, so its lease was given up`;
+    case 'handlerGoesOn':
+      return `a handler goes on although the lease of ${event.shardId} is gone, and the shard is not taken here meanwhile`;
     case 'fetchFailed':
       return `records of ${event.shardId} could not be fetched: ${String(event.error)}`;
     case 'positionsFailed':

@@ -90,6 +90,11 @@ export class ShardTask {
     return this.done;
   }
 
+  /** To be called when it is done: resolves when no handler is at work, which may ignore that it is told to end. */
+  async quiet(): Promise<void> {
+    await this.#processor?.quiet();
+  }
+
   async #run(): Promise<TaskEnd> {
     let end: Fetched | undefined;
     let isStalled = false;

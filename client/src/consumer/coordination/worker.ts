@@ -17,6 +17,8 @@ const epsilonMs = 25;
 /** Until the next look while somebody is giving leases back, which takes no longer than that. */
 const soonMs = 50;
 const leftMsMax = 1000;
+/** Then a handler that goes on without a lease is told of. */
+const unquietMs = 1000;
 /** Between calls for the shards that fail. */
 const rangesMs = 1000;
 /** Of a shard that has gone, in which nothing can be misplaced. */
@@ -49,6 +51,8 @@ export class Worker {
   readonly #waitingSince = new Map<string, number>();
   /** Not to be taken before that: nothing could be fetched here. */
   readonly #barredUntil = new Map<string, number>();
+  /** Not to be taken before a handler returns that goes on without the lease: there would be two at a time. */
+  readonly #unquiet = new Set<string>();
   /** Of hash keys, where leases do not say them; undefined before they are known. A shard that is not in it has gone. */
   #ranges: ReadonlyMap<string, TaskShard['range']> | undefined;
   #isLearning = false;
@@ -174,7 +178,7 @@ export class Worker {
     this.#noteWaiting(open, free, nowMs);
     const waitsFor = (lease: Lease): number => nowMs - (this.#waitingSince.get(lease.shardId) ?? nowMs);
     const isBarred = ({ shardId }: Lease): boolean =>
-      this.#holdings.has(shardId) || (this.#barredUntil.get(shardId) ?? 0) > nowMs;
+      this.#holdings.has(shardId) || this.#unquiet.has(shardId) || (this.#barredUntil.get(shardId) ?? 0) > nowMs;
     const step = balance({
       worker,
       leases: open,
@@ -253,11 +257,22 @@ export class Worker {
     const task = new ShardTask({ held, range, isChild: this.#hasParent(held.lease) }, this.#taskGround);
     holding.task = task;
     void task.done.then((end) => {
-      if (this.#holdings.get(held.shardId) === holding) this.#holdings.delete(held.shardId);
+      const { shardId } = held;
       const { tuning } = this.#options;
-      if (end === 'stalled') this.#barredUntil.set(held.shardId, timing.now() + tuning.stallMs);
+      if (this.#holdings.get(shardId) === holding) this.#holdings.delete(shardId);
+      if (end === 'stalled') this.#barredUntil.set(shardId, timing.now() + tuning.stallMs);
+      void this.#waitForQuiet(shardId, task);
       this.#wake.abort();
     });
+  }
+
+  async #waitForQuiet(shardId: string, task: ShardTask): Promise<void> {
+    const { report, timing } = this.#options;
+    const cancel = timing.later(unquietMs, () => report({ type: 'handlerGoesOn', shardId }));
+    this.#unquiet.add(shardId);
+    await task.quiet();
+    this.#unquiet.delete(shardId);
+    cancel();
   }
 
   #hasParent({ parentShardIds }: Lease): boolean {

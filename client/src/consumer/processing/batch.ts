@@ -32,6 +32,7 @@ export class BatchProcessor implements Processor {
   #full: AbortController | undefined;
   readonly #room = new Condition(() => this.#hasRoom);
   readonly #idle = new Condition(() => this.#isIdle);
+  readonly #quiet = new Condition(() => !this.#isRunning);
 
   constructor(ground: ProcessorGround, options: BatchOptions) {
     this.#ground = ground;
@@ -60,6 +61,10 @@ export class BatchProcessor implements Processor {
   stop(): Promise<void> {
     this.#stop.abort();
     return this.drained();
+  }
+
+  async quiet(): Promise<void> {
+    await this.#quiet.wait();
   }
 
   get #hasRoom(): boolean {
@@ -190,5 +195,6 @@ export class BatchProcessor implements Processor {
   #tell(): void {
     this.#room.tell();
     this.#idle.tell();
+    this.#quiet.tell();
   }
 }

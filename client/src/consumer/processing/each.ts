@@ -51,6 +51,7 @@ export class EachProcessor implements Processor {
   #isPumping = false;
   readonly #room = new Condition(() => this.#hasRoom);
   readonly #idle = new Condition(() => this.#isIdle);
+  readonly #quiet = new Condition(() => this.#running === 0);
 
   constructor(
     ground: ProcessorGround,
@@ -81,6 +82,10 @@ export class EachProcessor implements Processor {
     this.#stop.abort();
     this.#tell();
     return this.drained();
+  }
+
+  async quiet(): Promise<void> {
+    await this.#quiet.wait();
   }
 
   get #hasRoom(): boolean {
@@ -192,6 +197,7 @@ export class EachProcessor implements Processor {
   #tell(): void {
     this.#room.tell();
     this.#idle.tell();
+    this.#quiet.tell();
   }
 }
 

@@ -21,6 +21,9 @@ export interface Processor {
    * has been processed lies up to `processed`, unless a handler keeps failing.
    */
   stop(): Promise<void>;
+
+  /** Resolves when no handler is at work, the signal notwithstanding. To be called after {@link stop}. */
+  quiet(): Promise<void>;
 }
 
 /** What a processor works with. */

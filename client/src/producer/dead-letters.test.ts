@@ -181,6 +181,47 @@ describe('sources', () => {
     expect(taken).toBeLessThan(50);
   });
 
+  it.each([
+    ['a record cannot be put', 'ResourceNotFoundException'],
+    ['the signal fires', 'enough'],
+  ])('that have nothing more to say are left when %s', async (_, reason) => {
+    const timing = new ManualTiming();
+    const kinesis = new FakeKinesis(timing, 2);
+    const producer = await Producer.openOn({ callsOf: () => kinesis, timing }, { stream: 's', lingerMs: 0 });
+    let isLeft = false;
+    const records = [{ partitionKey: 'p', data: 'x' }];
+    const source = {
+      [Symbol.asyncIterator]: () => ({
+        next: () => {
+          const value = records.pop();
+          return value === undefined ? new Promise<never>(() => undefined) : Promise.resolve({ value, done: false });
+        },
+        return: () => {
+          isLeft = true;
+          return Promise.reject(new Error('nobody hears this'));
+        },
+      }),
+    };
+    const leave = new AbortController();
+    if (reason !== 'enough') kinesis.fateOf = () => named(reason);
+    const failing = expect(producer.putAll(source, { signal: leave.signal })).rejects.toThrow(reason);
+    await timing.pass(100);
+    leave.abort(new Error('enough'));
+    await failing;
+    expect(isLeft).toBe(true);
+  });
+
+  it('that fail make it fail, and are not asked again', async () => {
+    const timing = new ManualTiming();
+    const kinesis = new FakeKinesis(timing, 2);
+    const producer = await Producer.openOn({ callsOf: () => kinesis, timing }, { stream: 's', lingerMs: 0 });
+    function* source(): Iterable<{ partitionKey: string; data: string }> {
+      yield { partitionKey: 'p', data: 'x' };
+      throw new Error('no more');
+    }
+    await expect(producer.putAll(source())).rejects.toThrow('no more');
+  });
+
   it('may be piped', async () => {
     const timing = new ManualTiming();
     const kinesis = new FakeKinesis(timing, 2);

@@ -13,6 +13,7 @@ import type { ProducerTuning } from './tuning.ts';
 import { ShardMap } from './shard-map.ts';
 import { Spool } from './spool/spool.ts';
 import { type KinesisPlace, PendingRecord, PutError, type Ticket } from './ticket.ts';
+import { until } from './until.ts';
 
 /** A record to put. Text is taken as UTF-8. */
 export interface RecordToPut extends Omit<UserRecord, 'data'> {
@@ -176,30 +177,32 @@ export class Producer implements AsyncDisposable {
    * Puts every record of a source, taking no more from it than there is memory for; resolves when all have been put.
    *
    * @throws PutError   of the first record that could not be put; then nothing more is taken from the source
+   * @throws the signal's reason, at once: what has been taken from the source is put all the same
    */
   async putAll(
     source: AsyncIterable<RecordToPut> | Iterable<RecordToPut>,
-    options?: { readonly signal?: AbortSignal },
+    options: { readonly signal?: AbortSignal } = {},
   ): Promise<void> {
     let pending = 0;
-    let failure: unknown;
+    const failed = new AbortController();
     const { promise, resolve } = Promise.withResolvers<void>();
     let isAtEnd = false;
     const settled = (): void => {
       if (--pending === 0 && isAtEnd) resolve();
     };
-    for await (const record of source) {
+    const stop = options.signal === undefined ? failed.signal : AbortSignal.any([failed.signal, options.signal]);
+    for await (const record of until(source, stop)) {
       const { acknowledged } = await this.put(record, options);
       pending++;
       acknowledged.then(settled, (error: unknown) => {
-        failure ??= error;
+        failed.abort(error);
         settled();
       });
-      if (failure !== undefined) break;
     }
+    options.signal?.throwIfAborted();
     isAtEnd = true;
     if (pending > 0) await promise;
-    if (failure !== undefined) throw failure as Error;
+    failed.signal.throwIfAborted();
   }
 
   /** A stream that puts what is written to it, for `pipeTo` and the like. It closes when all has been put; the producer stays open. */

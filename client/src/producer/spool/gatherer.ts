@@ -1,5 +1,5 @@
 import { Batch } from './batch.ts';
-import { segmentHeaderBytes } from './format.ts';
+import { frameKind, segmentHeaderBytes } from './format.ts';
 import { FrameWriter } from './frame-writer.ts';
 import type { SpooledRecord } from './options.ts';
 
@@ -48,6 +48,17 @@ export class Gatherer {
     }
     this.#nextNumber++;
     return batch;
+  }
+
+  /** There is no room for it even when nothing else is kept. */
+  isTooLong(record: SpooledRecord): boolean {
+    if (record.data.length > this.#bytesMax) return true;
+    const writer = this.takeWriter();
+    writer.begin(frameKind.records, 0);
+    writer.record(record);
+    const bytes = segmentHeaderBytes + writer.bytes;
+    this.giveWriter(writer);
+    return bytes > this.#bytesMax;
   }
 
   /** What is to be written, until {@link resolve} or {@link reject}. */

@@ -274,7 +274,17 @@ describe('a limit of bytes', () => {
     expect(done.filter(({ status }) => status === 'fulfilled')).toHaveLength(count);
     expect(disk.bytes).toBe(oneBatch(count));
     await expect(spool.append(record)).rejects.toMatchObject({ code: 'MR_SPOOL_FULL', isRetryable: true });
-    await expect(spool.append(recordOf('large', bytesMax))).rejects.toThrow(SpoolFullError);
+  });
+
+  it.each([
+    [0, 'MR_SPOOL_FULL'],
+    [1, 'MR_INVALID_ARGUMENT'],
+  ])('%i bytes more than it holds is %s when it is full', async (more, code) => {
+    const spool = await openOn(new TestDisk(), { bytesMax: oneBatch(1) });
+    await spool.append(record);
+    const { data } = record;
+    const longer = { ...record, data: Buffer.alloc(data.length + more) };
+    await expect(spool.append(longer)).rejects.toMatchObject({ code });
   });
 
   it('is kept whatever comes, and there is room again once all is settled', async () => {

@@ -1,5 +1,5 @@
 import type { Buffer } from 'node:buffer';
-import { ClientError } from '../../errors.ts';
+import { ClientError, InvalidArgumentError } from '../../errors.ts';
 import { SpoolClosedError, SpoolFailedError, SpoolFullError, SpoolLockedError } from './errors.ts';
 import { Gatherer } from './gatherer.ts';
 import { settingsOf, type Recovered, type SpooledRecord, type SpoolOptions, type SpoolSettings } from './options.ts';
@@ -92,9 +92,10 @@ export class Spool {
    * Keeps a record, of which it takes a copy at once. Appends may overlap: all that come during a write go into the next.
    *
    * @returns  its number, one above that of the append before, and never used again
-   * @throws SpoolFullError     retryable: there is room again when more is settled
-   * @throws SpoolFailedError   now and from now on
-   * @throws SpoolClosedError   after {@link close}
+   * @throws SpoolFullError         retryable: there is room again when more is settled
+   * @throws InvalidArgumentError   there never is room for it
+   * @throws SpoolFailedError       now and from now on
+   * @throws SpoolClosedError       after {@link close}
    */
   append(record: SpooledRecord): Promise<number> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
@@ -103,6 +104,9 @@ export class Spool {
     const batch = this.#gatherer.add(record, this.#store.bytes);
     this.#wake();
     if (batch !== undefined) return new Promise(batch.wait);
+    if (this.#gatherer.isTooLong(record)) {
+      return Promise.reject(new InvalidArgumentError(`the record is longer than bytesMax of the spool, ${bytesMax}`));
+    }
     this.#wantsRoom = true;
     return Promise.reject(new SpoolFullError(folder, bytesMax));
   }

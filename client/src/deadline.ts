@@ -26,18 +26,26 @@ export async function inTime<Result>(
 ): Promise<Result> {
   signal.throwIfAborted();
   const abort = new AbortController();
-  const { promise, reject } = Promise.withResolvers<never>();
-  const end = (reason: unknown): void => {
-    abort.abort(reason);
-    reject(reason as Error);
-  };
-  const cancel = timing.later(timeoutMs, () => end(new TimeoutError(timeoutMs)));
-  const onAbort = (): void => end(signal.reason);
+  const cancel = timing.later(timeoutMs, () => abort.abort(new TimeoutError(timeoutMs)));
+  const onAbort = (): void => abort.abort(signal.reason);
   signal.addEventListener('abort', onAbort, { once: true });
   try {
-    return await Promise.race([call(abort.signal), promise]);
+    return await unlessAborted(abort.signal, call(abort.signal));
   } finally {
     cancel();
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** What a call that has been made comes to, unless the signal fires before: not all calls listen to theirs at all times. @throws the signal's reason */
+export async function unlessAborted<Result>(signal: AbortSignal, call: Promise<Result>): Promise<Result> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => reject(signal.reason as Error);
+  signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  try {
+    return await Promise.race([call, promise]);
+  } finally {
     signal.removeEventListener('abort', onAbort);
   }
 }

@@ -26,7 +26,7 @@ export interface ConsumedShard {
 
 /** Where reading starts. */
 export type ReadFrom =
-  | { readonly type: 'TRIM_HORIZON' | 'LATEST' }
+  | { readonly type: 'TRIM_HORIZON' }
   | { readonly type: 'AT_TIMESTAMP'; readonly timestamp: Date }
   | { readonly type: 'AT_SEQUENCE_NUMBER' | 'AFTER_SEQUENCE_NUMBER'; readonly sequenceNumber: string };
 

@@ -193,7 +193,7 @@ export class Consumer implements AsyncDisposable, AsyncIterable<ConsumerBatch> {
       report: this.#reporter.report,
       counts: this.#reporter.counts,
       fanOutConsumer: tuning.retrieval === 'polling' ? undefined : new FanOutConsumer(consumerName, calls, deadline),
-      giveUp: letterWriter(this.#options.deadLetters, { application, stream, now, callsOf }, signal),
+      giveUp: letterWriter(this.#options.deadLetters, { application, stream, now, callsOf }, deadline),
       processorOf: (ground, context, after) => this.#processorOf(ground, context, after),
     });
   }

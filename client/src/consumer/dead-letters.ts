@@ -1,3 +1,4 @@
+import type { Deadline } from '../deadline.ts';
 import type { DeadLetter } from '../dead-letters/letter.ts';
 import { appendLetters, putLetters } from '../dead-letters/places.ts';
 import type { KinesisCalls } from '../producer/calls.ts';
@@ -27,7 +28,7 @@ export interface LetterSource {
 export function letterWriter(
   letters: ConsumerDeadLetters | undefined,
   source: LetterSource,
-  signal: AbortSignal,
+  deadline: Deadline,
 ): (given: GivenUp) => Promise<void> {
   if (letters === undefined) return () => Promise.reject(new Error('nothing is given up without deadLetters'));
   if (typeof letters === 'function') return async (given) => letters(given);
@@ -38,7 +39,7 @@ export function letterWriter(
   const left = new WeakMap<GivenUp, DeadLetter[]>();
   return async (given) => {
     const all = left.get(given) ?? lettersOf(given);
-    const failed = await putLetters(calls, all, signal);
+    const failed = await putLetters(calls, all, deadline);
     left.set(
       given,
       all.filter((_, index) => failed.has(index)),

@@ -1,4 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
+import { type Deadline, inTime, pause } from '../deadline.ts';
 import type { KinesisCalls } from '../producer/calls.ts';
 import type { DeadLetter } from './letter.ts';
 
@@ -24,7 +25,8 @@ async function endsInMidLine(file: FileHandle): Promise<boolean> {
 
 const callRecordsMax = 500;
 const callBytesMax = 4 * 1024 * 1024;
-const attemptsMax = 3;
+const attemptsMax = 5;
+const backoffMsFirst = 200;
 
 interface Entry {
   /** Which letter. */
@@ -34,22 +36,29 @@ interface Entry {
   readonly explicitHashKey: string | undefined;
 }
 
-/** Puts a record for each, with the key that it had; those that could not be put, by their index, with the reason. */
+/**
+ * Puts a record for each, with the key that it had; those that could not be put, by their index, with the reason.
+ *
+ * @param deadline   of each call; its signal ends all
+ */
 export async function putLetters(
   calls: Pick<KinesisCalls, 'putRecords'>,
   letters: readonly DeadLetter[],
-  signal: AbortSignal,
+  deadline: Deadline,
 ): Promise<ReadonlyMap<number, unknown>> {
-  let failed = new Map<number, unknown>();
+  const { timing, signal } = deadline;
+  let failed = new Map<number, unknown>(letters.map((_, index) => [index, signal.reason]));
   let entries = letters.map((letter, index): Entry => {
     const { partitionKey, explicitHashKey } = letter;
     return { index, data: Buffer.from(JSON.stringify(letter)), partitionKey, explicitHashKey };
   });
-  for (let attempt = 1; entries.length > 0 && attempt <= attemptsMax && !signal.aborted; attempt++) {
+  for (let attempt = 1; entries.length > 0 && attempt <= attemptsMax; attempt++) {
+    if (attempt > 1) await pause(timing, backoffMsFirst * 2 ** (attempt - 2) * (0.5 + timing.random()), signal);
+    if (signal.aborted) break;
     failed = new Map();
     // After the first attempt each goes alone: one that is too long must not keep the others.
     for (const call of attempt === 1 ? inCalls(entries) : entries.map((entry) => [entry])) {
-      for (const [index, reason] of await putCall(calls, call, signal)) failed.set(index, reason);
+      for (const [index, reason] of await putCall(calls, call, deadline)) failed.set(index, reason);
     }
     entries = entries.filter(({ index }) => failed.has(index));
   }
@@ -59,10 +68,10 @@ export async function putLetters(
 async function putCall(
   calls: Pick<KinesisCalls, 'putRecords'>,
   call: readonly Entry[],
-  signal: AbortSignal,
+  deadline: Deadline,
 ): Promise<Array<[number, unknown]>> {
   try {
-    const results = await calls.putRecords(call, signal);
+    const results = await inTime(deadline, (signal) => calls.putRecords(call, signal));
     return call.flatMap(({ index }, at) => {
       const result = results[at];
       if (result?.isPut === true) return [];

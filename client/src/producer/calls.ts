@@ -1,5 +1,6 @@
 import { type KinesisClient, PutRecordsCommand, type Shard } from '@aws-sdk/client-kinesis';
 import { type HashKey, hashKeyFromDecimal } from '../aggregation/index.ts';
+import { unlessAborted } from '../deadline.ts';
 import { listShards, subjectOf } from '../shards.ts';
 import { writeBodyNatively } from './put-records-body.ts';
 
@@ -44,7 +45,8 @@ export function sdkCalls(client: KinesisClient, stream: string): KinesisCalls {
         ExplicitHashKey: explicitHashKey,
       }));
       const command = writeBodyNatively(new PutRecordsCommand({ ...subject, Records }));
-      const answer = await client.send(command, { abortSignal });
+      // The SDK does not listen while it waits for credentials.
+      const answer = await unlessAborted(abortSignal, client.send(command, { abortSignal }));
       return (answer.Records ?? []).map(({ ShardId, SequenceNumber, ErrorCode, ErrorMessage }): PutResult =>
         ShardId !== undefined && SequenceNumber !== undefined
           ? { isPut: true, shardId: ShardId, sequenceNumber: SequenceNumber }

@@ -30,13 +30,13 @@ async function open(deadLetters: DeadLetters): Promise<Ground> {
   return { producer, timing, letters };
 }
 
-async function putTwo(producer: Producer): Promise<PutError[]> {
+async function putTwo({ producer, timing }: Ground): Promise<PutError[]> {
   const tickets = [
     await producer.put({ partitionKey: 'p', data: 'one' }),
     await producer.put({ partitionKey: 'q', explicitHashKey: '7', data: 'two' }),
   ];
   void producer.flush();
-  return Promise.all(
+  const errors = Promise.all(
     tickets.map(({ acknowledged }) =>
       acknowledged.then(
         () => expect.unreachable(),
@@ -44,13 +44,15 @@ async function putTwo(producer: Producer): Promise<PutError[]> {
       ),
     ),
   );
+  await timing.pass(10_000);
+  return errors;
 }
 
 describe('dead letters', () => {
   it('go to a file, a line each, and can be put again from there', async () => {
     const file = join(folder, 'letters.jsonl');
-    const { producer } = await open({ file });
-    const errors = await putTwo(producer);
+    const ground = await open({ file });
+    const errors = await putTwo(ground);
     expect(errors.map(({ isDeadLettered }) => isDeadLettered)).toEqual([true, true]);
     const records = readFileSync(file, 'utf8').trimEnd().split('\n').map(readDeadLetter);
     expect(records).toMatchObject([
@@ -63,14 +65,15 @@ describe('dead letters', () => {
       { partitionKey: 'q', explicitHashKey: '7', data: Buffer.from('two') },
     ]);
     expect(records[0]?.letter.attempts).toHaveLength(1);
-    expect(producer.metrics()).toMatchObject({ UserRecordsPending: 0, BufferedBytes: 0 });
+    expect(ground.producer.metrics()).toMatchObject({ UserRecordsPending: 0, BufferedBytes: 0 });
   });
 
   it('go to a stream, with the keys of their records', async () => {
-    const { producer, letters } = await open({ stream: 'letters' });
+    const ground = await open({ stream: 'letters' });
+    const { letters } = ground;
     let left = 2;
     letters.fateOf = (entry) => (entry !== undefined && left-- > 0 ? 'throttled' : 'good');
-    const errors = await putTwo(producer);
+    const errors = await putTwo(ground);
     expect(errors.every(({ isDeadLettered }) => isDeadLettered)).toBe(true);
     const records = letters.consumed().flat();
     expect(records.map(({ partitionKey, explicitHashKey }) => `${partitionKey} ${explicitHashKey}`).sort()).toEqual([
@@ -83,8 +86,8 @@ describe('dead letters', () => {
 
   it('go to whoever takes them', async () => {
     const taken: PutError[] = [];
-    const { producer } = await open((errors) => void taken.push(...errors));
-    await putTwo(producer);
+    const ground = await open((errors) => void taken.push(...errors));
+    await putTwo(ground);
     expect(taken.map(({ record }) => Buffer.from(record.data).toString())).toEqual(['one', 'two']);
   });
 
@@ -94,9 +97,9 @@ describe('dead letters', () => {
     };
     const broken: FakeKinesis['fateOf'] = (entry) => (entry === undefined ? 'good' : 'failed');
     for (const deadLetters of [throwing, { file: join(folder, 'none', 'letters') }, { stream: 'letters' }]) {
-      const { producer, letters } = await open(deadLetters);
-      letters.fateOf = broken;
-      for (const error of await putTwo(producer)) {
+      const ground = await open(deadLetters);
+      ground.letters.fateOf = broken;
+      for (const error of await putTwo(ground)) {
         expect(error).toMatchObject({ isDeadLettered: false, code: 'AccessDeniedException' });
         expect(error.cause).toBeInstanceOf(Error);
       }

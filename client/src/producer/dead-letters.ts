@@ -1,3 +1,4 @@
+import type { Deadline } from '../deadline.ts';
 import type { DeadLetter } from '../dead-letters/letter.ts';
 import { appendLetters, putLetters } from '../dead-letters/places.ts';
 import type { KinesisCalls } from './calls.ts';
@@ -35,14 +36,17 @@ export class DeadLetterWriter {
   #isWriting = false;
 
   /** @param callsOf   for a stream of dead letters */
-  constructor(letters: DeadLetters, callsOf: (stream: string) => KinesisCalls) {
+  constructor(
+    letters: DeadLetters,
+    { callsOf, timing, timeoutMs }: Omit<Deadline, 'signal'> & { readonly callsOf: (stream: string) => KinesisCalls },
+  ) {
     if (typeof letters === 'function') this.#write = (errors) => Promise.resolve(letters(errors)).then(() => none);
     else if ('file' in letters) {
       this.#write = (errors) => appendLetters(letters.file, errors.map(letterOf)).then(() => none);
     } else {
       const calls = callsOf(letters.stream);
       this.#write = async (errors) => {
-        const failed = await putLetters(calls, errors.map(letterOf), this.#abort.signal);
+        const failed = await putLetters(calls, errors.map(letterOf), { timing, timeoutMs, signal: this.#abort.signal });
         return new Map([...failed].map(([index, reason]) => [errors[index] as PutError, reason]));
       };
     }

@@ -1,3 +1,4 @@
+import { pause } from '../deadline.ts';
 import type { Timing } from '../timing.ts';
 import { CircuitBreaker } from './breaker.ts';
 import type { KinesisCalls, PutResult } from './calls.ts';
@@ -68,7 +69,11 @@ export class Dispatcher {
   #isSettling = false;
   /** To be put again when that is over. */
   readonly #held: PendingRecord[] = [];
+  /** Calls, one after the other, that put something elsewhere although the shards have not changed. */
+  #misplacements = 0;
   #isPumping = false;
+  /** When what has come during the pump is due: records that fail in it make room for others. */
+  #pumpedMs = Infinity;
 
   constructor(parts: DispatcherParts) {
     this.#parts = parts;
@@ -81,12 +86,15 @@ export class Dispatcher {
     const { tuning, timing } = this.#parts;
     if (this.#isAborted) this.abort();
     else if (!isReady && !this.#isFlushing) this.#wakeBy(lane.closesMs);
-    else if (!this.#isSettling && this.#callsUnderWay.size < tuning.callsMax && !this.#breaker.isOpen) this.#pump();
+    else if (this.#isPumping) this.#wakeBy(timing.now());
+    else if (!this.#isSettling && this.#callsUnderWay.size < tuning.callsMax && this.#breaker.waitMs === 0)
+      this.#pump();
     else this.#wakeBy(timing.now() + tuning.recordTtlMs);
   }
 
   #wakeBy(atMs: number): void {
-    if (atMs < this.#timerMs) this.#wakeAt(atMs);
+    if (this.#isPumping) this.#pumpedMs = Math.min(this.#pumpedMs, atMs);
+    else if (atMs < this.#timerMs) this.#wakeAt(atMs);
   }
 
   /** Whether nothing waits for others to go with. */
@@ -121,6 +129,7 @@ export class Dispatcher {
   #pump(): void {
     if (this.#isPumping || this.#isAborted) return;
     this.#isPumping = true;
+    this.#pumpedMs = Infinity;
     if (this.#isSettling && this.#callsUnderWay.size === 0) {
       this.#isSettling = false;
       this.#parts.lanes.rebuild(this.#held.splice(0));
@@ -133,7 +142,7 @@ export class Dispatcher {
       void this.#call(next.entries);
     }
     this.#isPumping = false;
-    this.#wakeAt(wakeMs);
+    this.#wakeAt(Math.min(wakeMs, this.#pumpedMs));
   }
 
   #wakeAt(atMs: number): void {
@@ -212,8 +221,9 @@ export class Dispatcher {
   }
 
   async #call(entries: readonly Entry[]): Promise<void> {
-    const { calls, timing, tuning, outcomes } = this.#parts;
+    const { calls, timing, tuning, outcomes, map } = this.#parts;
     const startedMs = timing.now();
+    const mapVersion = map.version;
     const abort = new AbortController();
     this.#callsUnderWay.add(abort);
     this.#breaker.starts();
@@ -233,19 +243,29 @@ export class Dispatcher {
       failure = readFailure(error, isTimedOut);
       if (isThrottle(failure.code)) this.#breaker.succeeded();
       else this.#breaker.failed();
+      // If it is made again, its shards are others.
+      if (failure.code === 'ResourceNotFoundException' && map.isKnown) map.forget();
     }
     cancelTimeOut();
     const endedMs = timing.now();
     const call = { entries, startedMs, endedMs, results, failure };
     noteTries(call);
     outcomes.called(call);
-    await this.#sortOut(call);
+    const elsewhere = await this.#sortOut(call);
+    if (elsewhere.length > 0) {
+      // As long as nothing else is known of the shards, they may go the same way again.
+      const misplacements = map.version === mapVersion ? ++this.#misplacements : 0;
+      if (misplacements > 0) await pause(timing, timing.random() * backoffOf(misplacements), abort.signal);
+      this.#misplacements = misplacements;
+      this.#rebuild(elsewhere);
+    }
+    if (this.#isAborted) this.abort();
     this.#callsUnderWay.delete(abort);
     this.#pump();
   }
 
-  /** Settles what has been put or cannot be, and gives back the rest. */
-  async #sortOut({ entries, results, failure }: FinishedCall): Promise<void> {
+  /** Settles what has been put or cannot be, and gives back the rest. Returns what has to be put to another shard. */
+  async #sortOut({ entries, results, failure }: FinishedCall): Promise<PendingRecord[]> {
     const { lanes, timing } = this.#parts;
     const back = new Map<Lane, Entry[]>();
     const elsewhere: PendingRecord[] = [];
@@ -272,16 +292,14 @@ export class Dispatcher {
     for (const { lane } of entries) lane.inFlight--;
     for (const [lane, given] of back) {
       lane.failures++;
-      const backoffMs = Math.min(backoffMsMax, backoffMsFirst * 2 ** Math.min(lane.failures, 20));
-      lane.notBeforeMs = timing.now() + timing.random() * backoffMs;
+      lane.notBeforeMs = timing.now() + timing.random() * backoffOf(lane.failures);
       if (lane.isCurrent) {
         lane.giveBack(given);
         lanes.returned(lane);
       } else for (const entry of given) for (const record of recordsOf(entry)) elsewhere.push(record);
     }
     for (const { lane } of entries) lanes.rested(lane);
-    if (elsewhere.length > 0) this.#rebuild(elsewhere);
-    if (this.#isAborted) this.abort();
+    return elsewhere;
   }
 
   #settlePut({ records }: Entry, result: PutResult & { isPut: true }): void {
@@ -355,6 +373,11 @@ export class Dispatcher {
     }
     return nextMs;
   }
+}
+
+/** Longest wait after so many failures, one after the other. */
+function backoffOf(failures: number): number {
+  return Math.min(backoffMsMax, backoffMsFirst * 2 ** Math.min(failures, 20));
 }
 
 function noteTries({ entries, startedMs, endedMs, results, failure }: FinishedCall): void {

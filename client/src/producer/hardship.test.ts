@@ -224,7 +224,8 @@ it('a dead letter that is refused does not take others with it, and none is writ
     producer.put({ partitionKey: 'large', data: Buffer.alloc(5000) }),
     producer.put({ partitionKey: 'no result', data: 'x' }),
   ]);
-  await producer.flush();
+  void producer.flush();
+  await timing.pass(10_000);
   const errors = await Promise.all(tickets.map(errorOf));
   expect(errors.map(({ isDeadLettered }) => isDeadLettered)).toEqual([true, false, false]);
   for (const { cause } of errors.slice(1)) expect(cause).toBeInstanceOf(Error);

@@ -1,6 +1,6 @@
 import { AggregateBuilder, deaggregate } from '../aggregation/index.ts';
 import type { Timing } from '../timing.ts';
-import type { PutEntry } from './calls.ts';
+import type { PutEntry, ShardRange } from './calls.ts';
 import { Pacer } from './pacer.ts';
 import type { ProducerTuning } from './tuning.ts';
 import type { PendingRecord } from './ticket.ts';
@@ -23,7 +23,7 @@ export class Lane {
   /** Told apart from others by it. */
   readonly name: string;
   /** Undefined while the shards are not known. */
-  readonly shardId: string | undefined;
+  readonly shard: ShardRange | undefined;
   /** What was known of the shards when it was made. */
   readonly mapVersion: number;
   readonly pacer: Pacer;
@@ -45,14 +45,18 @@ export class Lane {
 
   constructor(
     name: string,
-    shardId: string | undefined,
+    shard: ShardRange | undefined,
     { tuning, timing, mapVersion }: { tuning: ProducerTuning; timing: Timing; mapVersion: number },
   ) {
     this.name = name;
-    this.shardId = shardId;
+    this.shard = shard;
     this.mapVersion = mapVersion;
     this.#tuning = tuning;
     this.pacer = new Pacer(timing, tuning.rateLimitPercent / 100);
+  }
+
+  get shardId(): string | undefined {
+    return this.shard?.shardId;
   }
 
   /** Entries that may go. */

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { hashKeyToDecimal } from '../aggregation/index.ts';
+import type { ShardRange } from './calls.ts';
 import { type Lane, recordsOf } from './lane.ts';
 import { Lanes } from './lanes.ts';
 import { ShardMap } from './shard-map.ts';
@@ -54,6 +55,23 @@ it('when shards change, only what is for others moves, and comes in the order of
     [0, 2, 3],
     [-1, 1, 4],
   ]);
+});
+
+it('of a stream that has been made again, shards of the same names are others', async () => {
+  const { kinesis, lanes, map, add } = await twoShards();
+  const [, right] = kinesis.openShards.map(({ start }) => hashKeyToDecimal(start)) as [string, string];
+  const before = add(0, right);
+  const [first, second] = kinesis.openShards as readonly ShardRange[] as [ShardRange, ShardRange];
+  const made = [
+    { ...first, end: second.start },
+    { ...second, start: second.end },
+  ];
+  kinesis.listShards = () => Promise.resolve(made);
+  await map.refresh();
+  lanes.rebuild();
+  expect(add(1, right)).not.toBe(before);
+  expect(numbersIn(lanes)).toEqual([[0, 1]]);
+  expect(before.isCurrent).toBe(false);
 });
 
 function pendingRecord(number: number, explicitHashKey: string, partitionKey = 'p'): PendingRecord {

@@ -1,5 +1,6 @@
 import { hashKeyFromDecimal, type HashKey, hashKeyOf } from '../aggregation/index.ts';
 import type { Timing } from '../timing.ts';
+import type { ShardRange } from './calls.ts';
 import { Lane } from './lane.ts';
 import type { ProducerTuning } from './tuning.ts';
 import type { ShardMap } from './shard-map.ts';
@@ -81,10 +82,9 @@ export class Lanes {
 
   /** Lanes of shards that are open still. One made since the shards changed may have records whose predecessors are elsewhere. */
   #unchanged(): Set<Lane> {
-    const open = this.#map.openIds;
     return new Set(
       [...this.#lanes.values()].filter(
-        ({ shardId, mapVersion }) => shardId !== undefined && open.has(shardId) && mapVersion <= this.#mapVersion,
+        ({ shard, mapVersion }) => shard !== undefined && this.#map.isOpen(shard) && mapVersion <= this.#mapVersion,
       ),
     );
   }
@@ -95,20 +95,20 @@ export class Lanes {
     if (!this.#map.isKnown) return this.#laneNamed(`\n${explicitHashKey ?? ''}\n${partitionKey}`, undefined);
     const known = explicitHashKey === undefined ? this.#laneOfKey.get(partitionKey) : undefined;
     if (known !== undefined) return known;
-    const shardId = this.#map.shardOf(hashKeyOfRecord(record))?.shardId;
-    const lane = this.#laneNamed(shardId ?? `\n${explicitHashKey ?? ''}\n${partitionKey}`, shardId);
-    if (explicitHashKey === undefined && shardId !== undefined) {
+    const shard = this.#map.shardOf(hashKeyOfRecord(record));
+    const lane = this.#laneNamed(shard?.shardId ?? `\n${explicitHashKey ?? ''}\n${partitionKey}`, shard);
+    if (explicitHashKey === undefined && shard !== undefined) {
       if (this.#laneOfKey.size >= knownKeysMax) this.#laneOfKey.clear();
       this.#laneOfKey.set(partitionKey, lane);
     }
     return lane;
   }
 
-  #laneNamed(name: string, shardId: string | undefined): Lane {
+  #laneNamed(name: string, shard: ShardRange | undefined): Lane {
     let lane = this.#lanes.get(name);
     if (lane === undefined) {
       const { version } = this.#map;
-      lane = new Lane(name, shardId, { tuning: this.#tuning, timing: this.#timing, mapVersion: version });
+      lane = new Lane(name, shard, { tuning: this.#tuning, timing: this.#timing, mapVersion: version });
       this.#lanes.set(name, lane);
     }
     return lane;

@@ -1,5 +1,6 @@
 import { channel } from 'node:diagnostics_channel';
 import { hashKeyFromDecimal, type UserRecord } from '../aggregation/index.ts';
+import { unlessAborted } from '../deadline.ts';
 import { ClientError, InvalidArgumentError } from '../errors.ts';
 import { systemTiming, type Timing } from '../timing.ts';
 import { type KinesisCalls, sdkCalls } from './calls.ts';
@@ -75,7 +76,7 @@ export class Producer implements AsyncDisposable {
   /** Puts that are on their way into the spool. */
   readonly #entering = new Set<Promise<unknown>>();
   #nextNumber = 0;
-  /** Records accepted since the event loop went on. */
+  /** Records put since the event loop went on. */
   #sinceTurn = 0;
   #turnMs = 0;
   #nextTurn: Promise<void> | undefined;
@@ -127,7 +128,8 @@ export class Producer implements AsyncDisposable {
     const { stream } = options;
     const tuning = tuningOf(options);
     const calls = callsOf(stream);
-    const deadLetters = options.deadLetters && new DeadLetterWriter(options.deadLetters, callsOf);
+    const places = { callsOf, timing, timeoutMs: tuning.requestTimeoutMs };
+    const deadLetters = options.deadLetters && new DeadLetterWriter(options.deadLetters, places);
     // Last: it is locked from here to the close.
     const spool = options.spool && (await Spool.open(options.spool));
     const producer = new Producer({ stream, tuning, calls, timing, spool, deadLetters });
@@ -153,7 +155,11 @@ export class Producer implements AsyncDisposable {
       const bytes = bytesOf(user);
       // Whoever puts in a loop leaves no turn to what sends.
       const isTurnDue = ++this.#sinceTurn >= recordsPerTurn;
-      if (this.#sinceTurn === 1) setImmediate(this.#onTurn);
+      if (this.#sinceTurn === 1) {
+        // The clock is read once a turn: that is near enough, and reading it is dear.
+        this.#turnMs = this.#timing.now();
+        setImmediate(this.#onTurn);
+      }
       if (this.#spool !== undefined) return this.#enter(this.#putSpooled(this.#spool, user, bytes, signal));
       if (this.#memory.tryTake(bytes)) {
         const ticket = this.#accept(user, bytes);
@@ -201,7 +207,7 @@ export class Producer implements AsyncDisposable {
     }
     options.signal?.throwIfAborted();
     isAtEnd = true;
-    if (pending > 0) await promise;
+    if (pending > 0) await (options.signal === undefined ? promise : unlessAborted(options.signal, promise));
     failed.signal.throwIfAborted();
   }
 
@@ -350,9 +356,8 @@ export class Producer implements AsyncDisposable {
   }
 
   #accept(user: UserRecord, bytes: number, spoolNumber?: number): PendingRecord {
-    // The clock is read once a turn: that is near enough, and reading it is dear.
-    if (this.#sinceTurn <= 1) this.#turnMs = this.#timing.now();
-    const acceptedMs = this.#turnMs;
+    // What had to wait is accepted in another turn than it was put in.
+    const acceptedMs = this.#sinceTurn === 0 ? this.#timing.now() : this.#turnMs;
     const record = new PendingRecord(user, { bytes, number: this.#nextNumber++, spoolNumber, acceptedMs });
     this.#metrics.received++;
     this.#metrics.pending++;

@@ -59,18 +59,21 @@ it('takes the bytes of the data only, wherever they lie', async () => {
   expect(body).toContain(`"${Buffer.from([5, 6, 7, 8]).toString('base64')}"`);
 });
 
-it('leaves middleware the records', async () => {
+it('leaves the records to middleware, and writes what that makes of them', async () => {
   const seen: unknown[] = [];
   const command = writeBodyNatively(new PutRecordsCommand(aCall()));
   command.middlewareStack.add(
     (next) => (args) => {
       seen.push(args.input);
-      return next(args);
+      const Records = args.input.Records?.map((each) => ({ ...each, Data: Buffer.from('sealed') }));
+      return next({ ...args, input: { ...args.input, Records } });
     },
     { step: 'initialize' },
   );
-  await bodyOf(command);
+  const body = await bodyOf(command);
   expect(seen).toEqual([aCall()]);
+  expect(body).toContain(Buffer.from('sealed').toString('base64'));
+  expect(body).not.toContain(Buffer.from('one').toString('base64'));
 });
 
 it.each([

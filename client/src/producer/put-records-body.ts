@@ -15,21 +15,23 @@ const unknownBody = new Error('not the body of a PutRecords call in JSON');
 
 /**
  * Has the body of a call written by `Buffer`, which is native, and not by the SDK's serializer, which makes the Base64 of each record in
- * JavaScript: a tenth of what a producer does. All else of the body is the SDK's. Middleware sees the records as ever. Whatever body the SDK
- * writes that is not known here goes as it is.
+ * JavaScript: a tenth of what a producer does. All else of the body is the SDK's. Middleware of the first step (`initialize`) sees the records, and what
+ * it makes of them is written. Whatever body the SDK writes that is not known here goes as it is.
  */
 export function writeBodyNatively(command: PutRecordsCommand): PutRecordsCommand {
-  const { Records = [] } = command.input;
-  let isLeftToUs = false;
+  /** To be written by us. */
+  let records: readonly PutRecordsRequestEntry[] | undefined;
   command.middlewareStack.add(
     (next) => async (args) => {
-      isLeftToUs = true;
+      const { Records } = args.input;
+      if (!Array.isArray(Records)) return next(args);
+      records = Records;
       try {
         return await next({ ...args, input: { ...args.input, Records: [] } });
       } catch (error) {
         if (error !== unknownBody) throw error;
       }
-      isLeftToUs = false;
+      records = undefined;
       return next(args);
     },
     { step: 'serialize', priority: 'high', name: 'millraceLeaveRecordsOut' },
@@ -37,7 +39,7 @@ export function writeBodyNatively(command: PutRecordsCommand): PutRecordsCommand
   command.middlewareStack.add(
     (next) => async (args) => {
       const request = args.request as Request;
-      if (isLeftToUs) request.body = withRecords(request, Records);
+      if (records !== undefined) request.body = withRecords(request, records);
       return next(args);
     },
     { step: 'build', priority: 'high', name: 'millraceWriteRecords' },

@@ -48,8 +48,10 @@ export class ShardMap {
     return this.#version;
   }
 
-  get openIds(): ReadonlySet<string> {
-    return new Set(this.#open.map(({ shardId }) => shardId));
+  /** With that range: a stream that has been made again has the same shards with others. */
+  isOpen({ shardId, start, end }: ShardRange): boolean {
+    const found = this.shardOf(start);
+    return found?.shardId === shardId && found.start === start && found.end === end;
   }
 
   /** Undefined while nothing is known. */
@@ -85,6 +87,7 @@ export class ShardMap {
   /** What was known is wrong. Until the next refresh nothing is known. */
   forget(): void {
     this.#know([]);
+    this.#onChange();
     void this.refresh();
   }
 
@@ -106,8 +109,7 @@ export class ShardMap {
       return;
     }
     this.#retryMs = retryMsFirst;
-    const before = this.openIds;
-    if (found.length === before.size && found.every(({ shardId }) => before.has(shardId))) return;
+    if (found.length === this.#open.length && found.every((shard) => this.isOpen(shard))) return;
     this.#know(found.toSorted((a, b) => (a.end < b.end ? -1 : 1)));
     this.#onChange();
   }

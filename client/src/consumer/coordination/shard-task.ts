@@ -69,6 +69,7 @@ export class ShardTask {
   #processor: Processor | undefined;
   #saved: Checkpoint;
   #cancelSave: (() => void) | undefined;
+  #cancelTimeUp: (() => void) | undefined;
   #recordBytes = recordBytesGuess;
 
   constructor(shard: TaskShard, ground: TaskGround) {
@@ -86,7 +87,7 @@ export class ShardTask {
   /** Ends what has been begun, within its time, and gives the lease back. */
   stop(): Promise<TaskEnd> {
     this.#stop.abort();
-    void this.#processor?.stop();
+    void this.#stopProcessor();
     return this.done;
   }
 
@@ -111,6 +112,7 @@ export class ShardTask {
     const isEnded = end !== undefined && !this.#fetching.aborted;
     if (!isEnded) await this.#stopProcessor();
     this.#cancelSave?.();
+    this.#cancelTimeUp?.();
     const isKept = await this.#giveBack(isEnded ? (end as Fetched).children : undefined);
     this.#abort.abort(new Error('the shard is no longer processed here'));
     this.#ground.report({ type: isKept ? 'leaseReleased' : 'leaseLost', shardId: this.#held.shardId });
@@ -180,11 +182,14 @@ export class ShardTask {
   #readFrom(after: Checkpoint | undefined): ReadFrom {
     if (after !== undefined) return { type: 'AT_SEQUENCE_NUMBER', sequenceNumber: after.sequenceNumber };
     const { sequenceNumber, subSequenceNumber } = this.#held.lease.checkpoint;
-    const { timestamp } = this.#ground;
-    const isLatest = sequenceNumber === 'LATEST' && !this.#shard.isChild;
-    if (isLatest && subSequenceNumber > 0) return { type: 'AT_TIMESTAMP', timestamp: new Date(subSequenceNumber) };
+    const { timestamp, timing } = this.#ground;
+    if (sequenceNumber === 'LATEST' && !this.#shard.isChild) {
+      // One moment: reading may have to begin anew before a record has come. Another program does not say which; then it is this one.
+      const momentMs = subSequenceNumber > 0 ? subSequenceNumber : timing.wallMs();
+      return { type: 'AT_TIMESTAMP', timestamp: new Date(momentMs) };
+    }
     if (sequenceNumber === 'AT_TIMESTAMP' && timestamp !== undefined) return { type: 'AT_TIMESTAMP', timestamp };
-    return { type: isLatest ? 'LATEST' : 'TRIM_HORIZON' };
+    return { type: 'TRIM_HORIZON' };
   }
 
   #processorFrom(after: Checkpoint | undefined): Processor {
@@ -232,22 +237,26 @@ export class ShardTask {
   }
 
   async #save(): Promise<void> {
-    const processed = this.#processor?.processed;
-    if (processed === undefined || processed === this.#saved) return;
-    const { sequenceNumber, subSequenceNumber } = processed;
     const { store, report } = this.#ground;
-    const checkpoint = { sequenceNumber, subSequenceNumber };
-    if (!(await this.#held.write((lease) => store.checkpoint(lease, checkpoint)))) return;
+    let processed = this.#processor?.processed;
+    if (processed === undefined || processed === this.#saved) return;
+    const isKept = await this.#held.write((lease) => {
+      // Now, and not before the write could begin: an older one must not come behind a newer.
+      processed = this.#processor?.processed as Checkpoint;
+      const { sequenceNumber, subSequenceNumber } = processed;
+      return store.checkpoint(lease, { sequenceNumber, subSequenceNumber });
+    });
+    if (!isKept) return;
     this.#saved = processed;
-    report({ type: 'checkpointed', shardId: this.#held.shardId, position: formatPosition(checkpoint) });
+    report({ type: 'checkpointed', shardId: this.#held.shardId, position: formatPosition(processed) });
   }
 
+  /** Handlers have `handOverMs` from the first call on. */
   async #stopProcessor(): Promise<void> {
     const { timing, tuning } = this.#ground;
     const timeUp = new Error('the time of the stop is up');
-    const cancel = timing.after(tuning.handOverMs, () => this.#abort.abort(timeUp));
+    this.#cancelTimeUp ??= timing.after(tuning.handOverMs, () => this.#abort.abort(timeUp));
     await this.#processor?.stop();
-    cancel();
   }
 
   /** Saves how far it has come and gives the lease to who comes. Whether it was still ours. */
@@ -255,7 +264,8 @@ export class ShardTask {
     const { store, worker, report, timing } = this.#ground;
     while (!this.#held.lost.aborted) {
       try {
-        if (children === undefined) await this.#save();
+        // A stop does not wait for what cannot be made: the next one comes to the end again.
+        if (children === undefined || this.#stop.signal.aborted) await this.#save();
         else await this.#end(children);
         return await this.#held.write((lease) => store.release(lease, worker));
       } catch (error) {

@@ -171,7 +171,7 @@ export class Worker {
   }
 
   async #takeShare(): Promise<void> {
-    const { worker, tuning, timing, failoverMs } = this.#options;
+    const { store, worker, tuning, timing, failoverMs } = this.#options;
     const nowMs = timing.now();
     const open = [...this.#table.all].filter((lease) => !isEnded(lease));
     const free = new Set(open.filter((lease) => this.#isFree(lease, nowMs)));
@@ -198,6 +198,15 @@ export class Worker {
         (lease.previousOwner === undefined || isTooLong(lease)),
     );
     await this.#forEach([...step.take, ...own], (lease) => this.#take(lease));
+    // Lost by silence, and this worker's still by the store: it would be nobody's for as long as this worker lives.
+    const barred = open.filter(
+      (lease) =>
+        lease.owner === worker &&
+        lease.previousOwner === undefined &&
+        !this.#holdings.has(lease.shardId) &&
+        isBarred(lease),
+    );
+    await this.#forEach(barred, (lease) => store.release(lease, worker));
     // A worker that is leaving has its share until it has given back the last of its leases.
     this.#isSomethingLeft = [...free].some((lease) => !isBarred(lease) && waitsFor(lease) < leftMsMax);
     await this.#askFor(step.ask);

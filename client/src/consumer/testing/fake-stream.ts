@@ -141,7 +141,6 @@ export class FakeStream implements ConsumerCalls {
   }
 
   #indexOf({ records }: FakeShard, from: ReadFrom): number {
-    if (from.type === 'LATEST') return records.length;
     if (from.type === 'TRIM_HORIZON') return 0;
     const isAt = (record: FetchedRecord): boolean => {
       if (from.type === 'AT_TIMESTAMP') return record.arrivalTime >= from.timestamp;

@@ -56,7 +56,8 @@ export class Gatherer {
     const writer = this.takeWriter();
     writer.begin(frameKind.records, 0);
     writer.record(record);
-    const bytes = segmentHeaderBytes + writer.bytes;
+    // There always is a segment, if one of which nothing is needed.
+    const bytes = 2 * segmentHeaderBytes + writer.bytes;
     this.giveWriter(writer);
     return bytes > this.#bytesMax;
   }

@@ -280,11 +280,14 @@ describe('a limit of bytes', () => {
     [0, 'MR_SPOOL_FULL'],
     [1, 'MR_INVALID_ARGUMENT'],
   ])('%i bytes more than it holds is %s when it is full', async (more, code) => {
-    const spool = await openOn(new TestDisk(), { bytesMax: oneBatch(1) });
-    await spool.append(record);
-    const { data } = record;
-    const longer = { ...record, data: Buffer.alloc(data.length + more) };
+    const spool = await openOn(new TestDisk(), { bytesMax: oneBatch(1) + segmentHeaderBytes });
+    const number = await spool.append(record);
+    const longer = { ...record, data: Buffer.alloc(record.data.length + more) };
     await expect(spool.append(longer)).rejects.toMatchObject({ code });
+    spool.settle(number);
+    await drain();
+    const again = spool.append(longer);
+    await (more === 0 ? again : expect(again).rejects.toMatchObject({ code }));
   });
 
   it('is kept whatever comes, and there is room again once all is settled', async () => {

@@ -11,6 +11,7 @@ import {
   type TableDescription,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
+import { unlessAborted } from '../../../deadline.ts';
 import { ClientError } from '../../../errors.ts';
 import type { Lease } from '../lease.ts';
 import { type Change, conditionOf, updateOf } from './changes.ts';
@@ -133,8 +134,10 @@ export class TableCalls {
   }
 
   async #call<Answer>(name: CallName, call: (sending: Sending) => Promise<Answer>): Promise<Answer> {
+    const abortSignal = AbortSignal.timeout(Math.ceil(this.#timeoutMs(name)));
     try {
-      return await call({ abortSignal: AbortSignal.timeout(Math.ceil(this.#timeoutMs(name))) });
+      // The SDK does not listen while it waits for credentials.
+      return await unlessAborted(abortSignal, call({ abortSignal }));
     } catch (error) {
       throw error instanceof ClientError ? error : callFailure(error, name, this.table);
     }

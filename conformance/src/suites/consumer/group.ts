@@ -33,8 +33,8 @@ export class Group {
   readonly #first = new Map<string, Processed>();
   /** By worker and shard. */
   readonly #saved = new Map<string, string>();
-  /** By shard: who had it last. */
-  readonly #owner = new Map<string, string>();
+  /** By shard: who has had it, the last one last. */
+  readonly #owners = new Map<string, string[]>();
   #started = 0;
 
   constructor(options: GroupOptions) {
@@ -87,7 +87,23 @@ export class Group {
 
   /** Whether a shard was said to have ended, or the worker that had it last was killed, perhaps before it could say so. */
   hasEnded(shard: string): boolean {
-    return this.journal.ended.has(shard) || this.killed.has(this.#owner.get(shard) ?? '');
+    return this.journal.ended.has(shard) || this.killed.has(this.#owners.get(shard)?.at(-1) ?? '');
+  }
+
+  /** Who had a shard, what became of them, and up to where they had saved it. */
+  historyOf(shard: string): string {
+    const owners = this.#owners.get(shard) ?? [];
+    const tell = (worker: string): string =>
+      [
+        worker,
+        this.killed.has(worker) ? 'killed' : '',
+        this.lost.has(`${worker} ${shard}`) ? 'lease lost' : '',
+        `saved ${this.#saved.get(`${worker} ${shard}`) ?? 'nothing'}`,
+      ]
+        .filter((part) => part !== '')
+        .join(', ');
+    const end = this.journal.ended.has(shard) ? 'ended' : 'not ended';
+    return `${shard} (${end}): ${owners.map(tell).join('; ') || 'taken by nobody'}`;
   }
 
   lastWords(): string {
@@ -101,7 +117,8 @@ export class Group {
       this.#saved.set(`${worker} ${shard}`, position);
       return;
     }
-    if (what === 'begun') this.#owner.set(parts[0] as string, worker);
+    if (what === 'begun')
+      this.#owners.set(parts[0] as string, [...(this.#owners.get(parts[0] as string) ?? []), worker]);
     if (what === 'lost') this.lost.add(`${worker} ${parts[0]}`);
     this.journal.note(line, worker);
     if (what !== 'record') return;

@@ -1,5 +1,6 @@
 import { KinesisClient } from '@aws-sdk/client-kinesis';
 import { Consumer, type ConsumerSettings, SqliteLeaseStore } from '@millrace/client';
+import { say } from '../../harness/say.ts';
 import { region } from '../../harness/target.ts';
 
 /*
@@ -9,7 +10,6 @@ import { region } from '../../harness/target.ts';
  */
 const [endpoint, stream, file, worker, settings] = process.argv.slice(2) as [string, string, string, string, string];
 
-const say = (line: string): boolean => process.stdout.write(`${line}\n`);
 const stop = new AbortController();
 process.once('SIGTERM', () => stop.abort());
 
@@ -33,8 +33,7 @@ const consumer = await Consumer.open({
 });
 await consumer.run(
   {
-    each: (record) =>
-      void say(`record ${process.hrtime.bigint()} ${record.shardId} ${record.position} ${record.text()}`),
+    each: (record) => say(`record ${process.hrtime.bigint()} ${record.shardId} ${record.position} ${record.text()}`),
   },
   { signal: stop.signal },
 );

@@ -1,16 +1,16 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { KinesisClient } from '@aws-sdk/client-kinesis';
-import { NodeHttpHandler } from '@smithy/node-http-handler';
-import { Producer } from '@millrace/client';
 import { Connection } from '../../durability/connection.ts';
 import { Resharder } from '../../durability/resharder.ts';
 import { SeededRandom } from '../../durability/seeded-random.ts';
 import { isOpen, listShards } from '../../durability/shard-list.ts';
 import type { Checks } from '../../harness/checks.ts';
 import { freshFolder } from '../../harness/folders.ts';
-import { credentials, freshName, region, type Target } from '../../harness/target.ts';
+import { freshName, type Target } from '../../harness/target.ts';
+import { mustBeEmpty } from '../kcl/judge.ts';
+import { type FoundRecord, readAll } from '../producer/reader.ts';
 import { Group } from './group.ts';
+import { Load } from './load.ts';
 
 export interface ConsumerRun {
   readonly retrieval: 'polling' | 'fan-out';
@@ -21,7 +21,6 @@ export interface ConsumerRun {
   readonly changeEveryMs: number;
 }
 
-const keys = 48;
 const workers = 4;
 const openMin = 2;
 const openMax = 10;
@@ -63,7 +62,9 @@ async function runGroup(target: Target, run: ConsumerRun, checks: Checks): Promi
     checks.say(
       `${run.retrieval}: ${load.total} records, ${closed.length} closed shards, ${group.killed.size} kills, ${group.lost.size} leases lost, ${journal.again} records again`,
     );
-    await judge(checks, { group, load, run, closed: closed.map(({ ShardId }) => ShardId) });
+    const whereAre = (missing: readonly string[]): Promise<string> =>
+      findMissing(connection, stream, { group, missing });
+    await judge(checks, { group, load, run, closed: closed.map(({ ShardId }) => ShardId), whereAre });
   } finally {
     await group.stop();
     await load.end();
@@ -96,19 +97,25 @@ async function reshardAndChange(
 
 async function judge(
   checks: Checks,
-  { group, load, run, closed }: { group: Group; load: Load; run: ConsumerRun; closed: readonly string[] },
+  {
+    group,
+    load,
+    run,
+    closed,
+    whereAre,
+  }: {
+    group: Group;
+    load: Load;
+    run: ConsumerRun;
+    closed: readonly string[];
+    whereAre: (missing: readonly string[]) => Promise<string>;
+  },
 ): Promise<void> {
   const { journal } = group;
-  const mustBeEmpty = (found: readonly string[]): void => {
-    if (found.length > 0) throw new Error(`${found.length}, the first ${found.slice(0, 5).join(', ')}`);
-  };
   checks.prefix = `${run.retrieval}, ${run.reshards} reshards, ${group.killed.size} kills: `;
-  await checks.check('every acknowledged record is processed', () => {
-    try {
-      mustBeEmpty(journal.missing(load.acknowledged));
-    } catch (error) {
-      throw new Error(`${String(error)}; ${group.lastWords()}`, { cause: error });
-    }
+  await checks.check('every acknowledged record is processed', async () => {
+    const missing = journal.missing(load.acknowledged);
+    if (missing.length > 0) throw new Error(`${missing.length}: ${await whereAre(missing)}; ${group.lastWords()}`);
   });
   await checks.check('nothing else is processed', () => mustBeEmpty(journal.invented(load.acknowledged)));
   await checks.check('the records of a key are processed in order', () => mustBeEmpty(journal.outOfOrder()));
@@ -124,59 +131,25 @@ async function judge(
   checks.prefix = '';
 }
 
-/** Records that are put all the time, those of a key in order, in aggregates. */
-class Load {
-  /** By key: how many have been acknowledged. */
-  readonly acknowledged = new Map<string, number>();
-  readonly #client: KinesisClient;
-  readonly #stream: string;
-  #isOver = false;
-  #running: Promise<void> | undefined;
-
-  constructor(endpoint: string, stream: string) {
-    this.#client = new KinesisClient({
-      endpoint,
-      region,
-      credentials,
-      maxAttempts: 1,
-      requestHandler: new NodeHttpHandler(),
-    });
-    this.#stream = stream;
+/** Where in the stream the records are that nobody has processed, and who had those shards. */
+async function findMissing(
+  connection: Connection,
+  stream: string,
+  { group, missing }: { group: Group; missing: readonly string[] },
+): Promise<string> {
+  const sought = new Set(missing);
+  const places = new Map<string, FoundRecord[]>();
+  for (const record of await readAll(connection, stream)) {
+    if (!sought.has(record.text.replace(' ', '/'))) continue;
+    places.set(record.shardId, [...(places.get(record.shardId) ?? []), record]);
   }
-
-  get total(): number {
-    return [...this.acknowledged.values()].reduce((sum, count) => sum + count, 0);
-  }
-
-  async start(): Promise<void> {
-    const options = { ordering: 'perKey', lingerMs: 5, aggregateRecordsMax: 20, recordTtlMs: Infinity } as const;
-    const producer = await Producer.open({ client: this.#client, stream: this.#stream, ...options });
-    this.#running = this.#run(producer);
-    this.#running.catch(() => undefined); // Told at the end.
-  }
-
-  /** Resolves when all that was accepted has been put. */
-  async end(): Promise<void> {
-    this.#isOver = true;
-    await this.#running;
-    this.#client.destroy();
-  }
-
-  async #run(producer: Producer): Promise<void> {
-    const failures: unknown[] = [];
-    for (let number = 0; !this.#isOver; number++) {
-      for (let i = 0; i < keys; i++) {
-        const key = `key-${i}`;
-        const { acknowledged } = await producer.put({ partitionKey: key, data: `${key} ${number}` });
-        acknowledged.then(
-          () => this.acknowledged.set(key, number + 1),
-          (error: unknown) => failures.push(error),
-        );
-      }
-      await sleep(25);
-    }
-    await producer.close();
-    if (failures.length > 0)
-      throw new Error(`${failures.length} records were not put, the first: ${String(failures[0])}`);
-  }
+  if (places.size === 0) return 'none of them is in the stream';
+  return [...places]
+    .map(([shard, records]) => {
+      const [first, last] = [records[0], records.at(-1)] as [FoundRecord, FoundRecord];
+      const dropped = records.filter(({ isDropped }) => isDropped).length;
+      const range = `${first.sequenceNumber} (${first.text}) to ${last.sequenceNumber} (${last.text})`;
+      return `${records.length} at ${range}, ${dropped} of them misplaced, in ${group.historyOf(shard)}`;
+    })
+    .join('; ');
 }

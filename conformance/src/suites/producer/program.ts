@@ -2,6 +2,7 @@ import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { KinesisClient } from '@aws-sdk/client-kinesis';
 import { Producer, type ProducerSettings } from '@millrace/client';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { say } from '../../harness/say.ts';
 import { region } from '../../harness/target.ts';
 
 /*
@@ -29,17 +30,17 @@ async function produce(): Promise<void> {
     const ticket = await producer.put({ partitionKey: `key-${number % 48}`, data: `key-${number % 48} ${number}` });
     ticket.acknowledged.catch((error: unknown) => process.stderr.write(`${String(error)}\n`));
     if (number % 100 !== 99) continue;
-    process.stdout.write(`accepted ${number + 1}\n`);
+    say(`accepted ${number + 1}`);
     await sleep(5); // As much as can be read again.
   }
   await producer.close();
-  process.stdout.write('done\n');
+  say('done');
 }
 
 /** Until nothing more is accepted. */
 async function fill(): Promise<void> {
   const producer = await Producer.open(options);
-  process.stdout.write('open\n');
+  say('open');
   await sleep(2000); // The server is killed now.
   globalThis.gc?.();
   const before = process.memoryUsage();
@@ -52,6 +53,6 @@ async function fill(): Promise<void> {
   globalThis.gc?.();
   const after = process.memoryUsage();
   const bytes = after.heapUsed + after.external - before.heapUsed - before.external;
-  process.stdout.write(`memory ${accepted} ${bytes}\n`);
+  say(`memory ${accepted} ${bytes}`);
   process.exit();
 }

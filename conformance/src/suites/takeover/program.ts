@@ -3,6 +3,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { KinesisClient } from '@aws-sdk/client-kinesis';
 import { Consumer, type ConsumerSettings, type LeaseStore, SqliteLeaseStore } from '@millrace/client';
 import { DynamoDbLeaseStore } from '@millrace/client/dynamodb';
+import { say } from '../../harness/say.ts';
 import { region } from '../../harness/target.ts';
 
 /*
@@ -20,9 +21,6 @@ const [endpoint, stream, application, worker, table, settings, takes] = process.
   string,
   string,
 ];
-
-/** On a pipe, a write is done when the call returns: what has been said is known, whatever happens to this process. */
-const say = (line: string): boolean => process.stdout.write(`${line}\n`);
 
 const kinesis = new KinesisClient({ endpoint, region });
 const dynamoDb = table.startsWith('http') ? new DynamoDBClient({ endpoint: table, region }) : undefined;

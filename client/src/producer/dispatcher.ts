@@ -1,8 +1,9 @@
 import { pause } from '../deadline.ts';
+import { isThrottle } from '../throttles.ts';
 import type { Timing } from '../timing.ts';
 import { CircuitBreaker } from './breaker.ts';
 import type { KinesisCalls, PutResult } from './calls.ts';
-import { isPermanent, isThrottle, readFailure, type CallFailure } from './failures.ts';
+import { isPermanent, readFailure, type CallFailure } from './failures.ts';
 import { type Entry, type Lane, recordsOf } from './lane.ts';
 import { hashKeyOfRecord, type Lanes } from './lanes.ts';
 import type { ProducerTuning } from './tuning.ts';

@@ -4,13 +4,6 @@ export interface CallFailure {
   readonly message: string;
 }
 
-const throttles: ReadonlySet<string> = new Set([
-  'ProvisionedThroughputExceededException',
-  'ThrottlingException',
-  'LimitExceededException',
-  'KMSThrottlingException',
-]);
-
 /** Doing the same again would end the same. */
 const permanent: ReadonlySet<string> = new Set([
   'AccessDeniedException',
@@ -22,11 +15,6 @@ const permanent: ReadonlySet<string> = new Set([
   'UnrecognizedClientException',
   'ValidationException',
 ]);
-
-/** The shard, or a key behind it, is asked for too much. */
-export function isThrottle(code: string): boolean {
-  return throttles.has(code);
-}
 
 export function isPermanent(code: string): boolean {
   return permanent.has(code);

@@ -42,9 +42,9 @@ export type NewLease = Pick<Lease, 'shardId' | 'checkpoint' | 'parentShardIds' |
 /**
  * Where leases are kept: one table of an application, which all its workers share.
  *
- * Every call ends, in time to be made again before a lease expires. Changes are compare-and-set: one that was made meanwhile by somebody else makes them resolve with `undefined` (or `false`), and then they
- * have changed nothing. When a call rejects, it is unknown whether it has had an effect; the caller may make it again with the same lease, and the
- * store recognizes its own write. A worker makes one call at a time for a lease. Where liveness is kept for a worker as a whole, a lease that a living
+ * Every call ends, in time to be made again before a lease expires. Changes are compare-and-set: one that was made meanwhile by somebody else makes
+ * them resolve with `undefined` (or `false`), and then they have changed nothing. When a call rejects, it is unknown whether it has had an effect; the
+ * caller may make it again with the same lease, and the store recognizes its own write. A worker makes one call at a time for a lease. Where liveness is kept for a worker as a whole, a lease that a living
  * worker does not know it has never expires: it looks for those in {@link LeaseStore.list}, and takes or releases them.
  */
 export interface LeaseStore {
@@ -98,4 +98,9 @@ export const shardEnd: Checkpoint = { sequenceNumber: 'SHARD_END', subSequenceNu
 
 export function isEnded({ checkpoint }: Pick<Lease, 'checkpoint'>): boolean {
   return checkpoint.sequenceNumber === shardEnd.sequenceNumber;
+}
+
+/** The one who processes, and whose pulse is that of the lease. */
+export function holderOf({ owner, previousOwner }: Pick<Lease, 'owner' | 'previousOwner'>): string | undefined {
+  return previousOwner ?? owner;
 }

@@ -1,4 +1,4 @@
-import type { Lease } from './lease.ts';
+import { holderOf, type Lease } from './lease.ts';
 
 /** A lease in a store that keeps pulses by worker: a sign of life of one that has a thousand leases is one number then. */
 export interface LeaseRow extends Omit<Lease, 'pulse'> {
@@ -6,11 +6,6 @@ export interface LeaseRow extends Omit<Lease, 'pulse'> {
   readonly fenceBefore: number;
   /** Who has made that change, see {@link LeaseTransaction.caller}; a call that is made again finds its own write by these two. */
   readonly fenceBy: string;
-}
-
-/** The one who processes, and whose pulse is that of the lease. */
-export function holderOf({ owner, previousOwner }: Pick<Lease, 'owner' | 'previousOwner'>): string | undefined {
-  return previousOwner ?? owner;
 }
 
 export function leaseOf(row: LeaseRow, pulse: number): Lease {

@@ -1,5 +1,5 @@
-import type { Checkpoint, Lease, NewLease } from './lease.ts';
-import { holderOf, leaseOf, type LeaseRow } from './rows.ts';
+import { type Checkpoint, holderOf, type Lease, type NewLease } from './lease.ts';
+import { leaseOf, type LeaseRow } from './rows.ts';
 
 /** Sees all leases of an application at one moment, and changes them at once. What it reads is what was there before. */
 export interface LeaseTransaction {

@@ -1,15 +1,10 @@
 import { inTime, pause } from '../../deadline.ts';
+import { isThrottle } from '../../throttles.ts';
 import { type Fetched, nameOf } from '../calls.ts';
 import type { ReadGround } from './ground.ts';
 
 const backoffMsFirst = 200;
 const backoffMsMax = 5000;
-/** The rate that the service answers at for a shard is 5 a second, shared by all who poll. */
-const throttles: ReadonlySet<string> = new Set([
-  'ProvisionedThroughputExceededException',
-  'LimitExceededException',
-  'ThrottlingException',
-]);
 
 export interface PollOptions {
   readonly untilMs: number;
@@ -47,7 +42,8 @@ export async function* poll(
         yield gone;
         return true;
       } else {
-        if (!throttles.has(nameOf(error))) ground.report({ type: 'fetchFailed', shardId, error });
+        // A shard answers 5 polls a second, whoever asks.
+        if (!isThrottle(nameOf(error))) ground.report({ type: 'fetchFailed', shardId, error });
         cursor.mustNotBeStalled(shardId, tuning.stallMs, error);
         await pause(timing, backoffMs(++failures, timing.random()), signal);
       }

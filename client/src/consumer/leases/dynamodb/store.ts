@@ -2,7 +2,7 @@ import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { ClientError } from '../../../errors.ts';
 import { inParallel } from '../../../in-parallel.ts';
 import { systemTiming } from '../../../timing.ts';
-import type { Checkpoint, Lease, LeaseStore, NewLease } from '../lease.ts';
+import { type Checkpoint, holderOf, type Lease, type LeaseStore, type NewLease } from '../lease.ts';
 import { TableCalls } from './calls.ts';
 import type { Change } from './changes.ts';
 import { checkpointItem, itemOf, leaseOf, pendingCheckpoint } from './items.ts';
@@ -188,9 +188,4 @@ interface Write {
 
 function never(): boolean {
   return false;
-}
-
-/** Who processes a shard. */
-function holderOf({ owner, previousOwner }: Lease): string | undefined {
-  return previousOwner ?? owner;
 }

@@ -1,4 +1,4 @@
-import type { FinishedCall } from './dispatcher.ts';
+import type { FinishedCall } from './settlement.ts';
 
 /** Count, sum and bounds of something that was measured. */
 export interface Summary {

@@ -5,11 +5,12 @@ import { region } from '../../harness/target.ts';
 
 /*
  * A worker that runs until it is told to end (SIGTERM). Arguments: endpoint, stream, file of the leases, name, settings as JSON. Prints `record NANOS
- * SHARD POSITION KEY NUMBER` for each record, `begun SHARD`, `saved SHARD POSITION`, `ended SHARD` and `lost SHARD`, and `misplaced COUNT` for
- * aggregates that were not left out.
+ * SHARD POSITION KEY NUMBER` for each record, `begun SHARD NANOS`, `saved SHARD NANOS POSITION`, `ended SHARD` and `lost SHARD`, and
+ * `misplaced COUNT` for aggregates that were not left out.
  */
 const [endpoint, stream, file, worker, settings] = process.argv.slice(2) as [string, string, string, string, string];
 
+const now = (): bigint => process.hrtime.bigint();
 const stop = new AbortController();
 process.once('SIGTERM', () => stop.abort());
 
@@ -22,8 +23,8 @@ const consumer = await Consumer.open({
   worker,
   startAt: 'TRIM_HORIZON',
   onEvent(event) {
-    if (event.type === 'checkpointed') say(`saved ${event.shardId} ${event.position}`);
-    else if (event.type === 'leaseTaken') say(`begun ${event.shardId}`);
+    if (event.type === 'checkpointed') say(`saved ${event.shardId} ${now()} ${event.position}`);
+    else if (event.type === 'leaseTaken') say(`begun ${event.shardId} ${now()}`);
     else if (event.type === 'shardEnded') say(`ended ${event.shardId}`);
     else if (event.type === 'leaseLost') say(`lost ${event.shardId}`);
     else if (event.type === 'misplacedAggregate' && event.leftOut === undefined) say(`misplaced ${event.recordCount}`);
@@ -33,7 +34,7 @@ const consumer = await Consumer.open({
 });
 await consumer.run(
   {
-    each: (record) => say(`record ${process.hrtime.bigint()} ${record.shardId} ${record.position} ${record.text()}`),
+    each: (record) => say(`record ${now()} ${record.shardId} ${record.position} ${record.text()}`),
   },
   { signal: stop.signal },
 );

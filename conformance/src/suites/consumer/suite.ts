@@ -10,6 +10,8 @@ import { freshName, type Target } from '../../harness/target.ts';
 import { mustBeEmpty } from '../kcl/judge.ts';
 import { type FoundRecord, readAll } from '../producer/reader.ts';
 import { Group } from './group.ts';
+import { checkTheHistory } from './history-checks.ts';
+import type { History } from './history.ts';
 import { Load } from './load.ts';
 
 export interface ConsumerRun {
@@ -28,6 +30,7 @@ const drainMsMax = 60_000;
 
 /** The consumer of `@millrace/client` at the size for every change. */
 export async function consumerSuite(target: Target, checks: Checks): Promise<void> {
+  checkTheHistory(checks);
   const size = { reshards: 40, reshardEveryMs: 400, changeEveryMs: 2500 };
   for (const retrieval of ['polling', 'fan-out'] as const) await runGroup(target, { ...size, retrieval }, checks);
 }
@@ -54,16 +57,17 @@ async function runGroup(target: Target, run: ConsumerRun, checks: Checks): Promi
     await reshardAndChange(connection, { stream, group, run, random });
     await load.end();
     const closed = (await listShards(connection, stream)).filter((shard) => !isOpen(shard));
-    const { journal } = group;
+    const { history } = group;
+    const { journal } = history;
     const isDrained = (): boolean =>
-      journal.distinct >= load.total && closed.every(({ ShardId }) => group.hasEnded(ShardId));
+      journal.distinct >= load.total && closed.every(({ ShardId }) => history.hasEnded(ShardId));
     for (const endMs = performance.now() + drainMsMax; !isDrained() && performance.now() < endMs;) await sleep(100);
     await group.stop();
     checks.say(
-      `${run.retrieval}: ${load.total} records, ${closed.length} closed shards, ${group.killed.size} kills, ${group.lost.size} leases lost, ${journal.again} records again`,
+      `${run.retrieval}: ${load.total} records, ${closed.length} closed shards, ${history.killed.size} kills, ${history.lost.size} leases lost, ${journal.again} records again`,
     );
     const whereAre = (missing: readonly string[]): Promise<string> =>
-      findMissing(connection, stream, { group, missing });
+      findMissing(connection, stream, { history, missing });
     await judge(checks, { group, load, run, closed: closed.map(({ ShardId }) => ShardId), whereAre });
   } finally {
     await group.stop();
@@ -111,8 +115,9 @@ async function judge(
     whereAre: (missing: readonly string[]) => Promise<string>;
   },
 ): Promise<void> {
-  const { journal } = group;
-  checks.prefix = `${run.retrieval}, ${run.reshards} reshards, ${group.killed.size} kills: `;
+  const { history } = group;
+  const { journal } = history;
+  checks.prefix = `${run.retrieval}, ${run.reshards} reshards, ${history.killed.size} kills: `;
   await checks.check('every acknowledged record is processed', async () => {
     const missing = journal.missing(load.acknowledged);
     if (missing.length > 0) throw new Error(`${missing.length}: ${await whereAre(missing)}; ${group.lastWords()}`);
@@ -120,10 +125,10 @@ async function judge(
   await checks.check('nothing else is processed', () => mustBeEmpty(journal.invented(load.acknowledged)));
   await checks.check('the records of a key are processed in order', () => mustBeEmpty(journal.outOfOrder()));
   await checks.check('what comes again was not saved by a worker that was killed', () =>
-    mustBeEmpty(group.unexplained),
+    mustBeEmpty(history.unexplained()),
   );
   await checks.check('every closed shard is processed to its end', () =>
-    mustBeEmpty(closed.filter((shard) => !group.hasEnded(shard))),
+    mustBeEmpty(closed.filter((shard) => !history.hasEnded(shard)).map((shard) => history.tellOf(shard))),
   );
   await checks.check('no worker ends by itself, or says anything strange', () =>
     mustBeEmpty([...group.ends, ...journal.strange]),
@@ -135,7 +140,7 @@ async function judge(
 async function findMissing(
   connection: Connection,
   stream: string,
-  { group, missing }: { group: Group; missing: readonly string[] },
+  { history, missing }: { history: History; missing: readonly string[] },
 ): Promise<string> {
   const sought = new Set(missing);
   const places = new Map<string, FoundRecord[]>();
@@ -149,7 +154,7 @@ async function findMissing(
       const [first, last] = [records[0], records.at(-1)] as [FoundRecord, FoundRecord];
       const dropped = records.filter(({ isDropped }) => isDropped).length;
       const range = `${first.sequenceNumber} (${first.text}) to ${last.sequenceNumber} (${last.text})`;
-      return `${records.length} at ${range}, ${dropped} of them misplaced, in ${group.historyOf(shard)}`;
+      return `${records.length} at ${range}, ${dropped} of them misplaced, in ${history.tellOf(shard)}`;
     })
     .join('; ');
 }

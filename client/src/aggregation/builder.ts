@@ -65,10 +65,10 @@ export class AggregateBuilder {
     if (explicitHashKey !== undefined) bytes += 1 + varintBytes(hashKeyIndex);
     if (this.#count > 0) {
       const all = this.bytes + 1 + varintBytes(bytes) + bytes;
-      const newTexts = (bytesOf: (text: string) => number): number =>
-        (known === undefined ? bytesOf(partitionKey) : 0) +
-        (knownHashKey === undefined ? bytesOf(explicitHashKey as string) : 0);
-      if (all + newTexts(textFieldBytesMax) > bytesMax && all + newTexts(textFieldBytes) > bytesMax) return false;
+      const newKey = known === undefined ? partitionKey : undefined;
+      const newHashKey = knownHashKey === undefined ? explicitHashKey : undefined;
+      const most = all + textsBytes(textFieldBytesMax, newKey, newHashKey);
+      if (most > bytesMax && all + textsBytes(textFieldBytes, newKey, newHashKey) > bytesMax) return false;
     }
     if (known === undefined) keys.add(partitionKey);
     if (knownHashKey === undefined) hashKeys.add(explicitHashKey as string);
@@ -144,6 +144,10 @@ class Table {
     this.#indexes.clear();
     this.writer.reset();
   }
+}
+
+function textsBytes(bytesOf: (text: string) => number, key: string | undefined, hashKey: string | undefined): number {
+  return (key === undefined ? 0 : bytesOf(key)) + (hashKey === undefined ? 0 : bytesOf(hashKey));
 }
 
 /** Decimal: the number that decides a record's shard. */

@@ -14,10 +14,7 @@ it('lanes of single keys are forgotten when they are empty and nothing of them i
   const signal = new AbortController().signal;
   const map = new ShardMap(new FakeKinesis(timing, 1), { timing, signal, timeoutMs: 1000, onChange: () => undefined });
   const lanes = new Lanes(map, defaults, timing);
-  const add = (): Lane => {
-    const facts = { bytes: 0, number: 0, spoolNumber: undefined, acceptedMs: 0 };
-    return lanes.add(new PendingRecord({ partitionKey: 'p', data: Buffer.alloc(1) }, facts)).lane;
-  };
+  const add = (): Lane => lanes.add(new PendingRecord('p', undefined, Buffer.alloc(1), 0)).lane;
   const lane = add();
   expect(add()).toBe(lane);
   lane.close();
@@ -75,8 +72,9 @@ it('of a stream that has been made again, shards of the same names are others', 
 });
 
 function pendingRecord(number: number, explicitHashKey: string, partitionKey = 'p'): PendingRecord {
-  const facts = { bytes: 0, number, spoolNumber: undefined, acceptedMs: 0 };
-  return new PendingRecord({ partitionKey, explicitHashKey, data: Buffer.alloc(1) }, facts);
+  const record = new PendingRecord(partitionKey, explicitHashKey, Buffer.alloc(1), 0);
+  record.number = number;
+  return record;
 }
 
 async function twoShards(): Promise<{

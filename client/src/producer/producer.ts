@@ -149,11 +149,11 @@ export class Producer implements AsyncDisposable {
    * @throws ClosedError
    * @throws ClientError            the spool cannot take it
    */
-  put(record: RecordToPut, { signal }: { readonly signal?: AbortSignal } = {}): Promise<Ticket> {
+  put(record: RecordToPut, options?: { readonly signal?: AbortSignal }): Promise<Ticket> {
+    // Nothing in here is kept by a function, and nothing is made but the record and the promise: it is called for each record.
     try {
-      signal?.throwIfAborted();
-      const user = this.#check(record);
-      const bytes = bytesOf(user);
+      options?.signal?.throwIfAborted();
+      const pending = this.#check(record);
       // Whoever puts in a loop leaves no turn to what sends.
       const isTurnDue = ++this.#sinceTurn >= recordsPerTurn;
       if (this.#sinceTurn === 1) {
@@ -161,12 +161,10 @@ export class Producer implements AsyncDisposable {
         this.#turnMs = this.#timing.now();
         setImmediate(this.#onTurn);
       }
-      if (this.#spool !== undefined) return this.#enter(this.#putSpooled(this.#spool, user, bytes, signal));
-      if (this.#memory.tryTake(bytes)) {
-        const ticket = this.#accept(user, bytes);
-        return isTurnDue ? this.#turn().then(() => ticket) : Promise.resolve(ticket);
-      }
-      return this.#memory.take(bytes, signal, () => this.#use(bytes, () => this.#accept(user, bytes)));
+      if (this.#spool !== undefined) return this.#enter(this.#putSpooled(this.#spool, pending, options?.signal));
+      if (!this.#memory.tryTake(pending.bytes)) return this.#putLater(pending, options?.signal);
+      this.#accept(pending);
+      return isTurnDue ? this.#afterTurn(pending) : Promise.resolve(pending);
     } catch (error) {
       return Promise.reject(error as Error);
     }
@@ -175,9 +173,10 @@ export class Producer implements AsyncDisposable {
   /** Accepts a record if there is room for it now. Not with a spool, which takes time. @throws InvalidArgumentError @throws ClosedError */
   tryPut(record: RecordToPut): Ticket | undefined {
     if (this.#spool !== undefined) throw new InvalidArgumentError('with a spool there is only put, which waits for it');
-    const user = this.#check(record);
-    const bytes = bytesOf(user);
-    return this.#memory.tryTake(bytes) ? this.#accept(user, bytes) : undefined;
+    const pending = this.#check(record);
+    if (!this.#memory.tryTake(pending.bytes)) return undefined;
+    this.#accept(pending);
+    return pending;
   }
 
   /**
@@ -275,7 +274,8 @@ export class Producer implements AsyncDisposable {
     return { ...this.#metrics.now, BufferedBytes: this.#memory.bytes };
   }
 
-  #check(record: RecordToPut): UserRecord {
+  /** @throws InvalidArgumentError @throws ClosedError */
+  #check(record: RecordToPut): PendingRecord {
     if (this.#isClosed) throw new ClosedError();
     const { partitionKey, explicitHashKey } = record;
     if (typeof partitionKey !== 'string' || partitionKey === '' || partitionKey.length > partitionKeyCharsMax) {
@@ -300,13 +300,14 @@ export class Producer implements AsyncDisposable {
         throw new InvalidArgumentError(`a record of ${bytes} bytes is longer than recordBytesMax, ${recordBytesMax}`);
       }
     }
-    return { partitionKey, explicitHashKey, data };
+    return pendingOf(record, data);
   }
 
   /** Resolves when the event loop has gone on. */
-  #turn(): Promise<void> {
+  async #afterTurn(ticket: Ticket): Promise<Ticket> {
     this.#nextTurn ??= new Promise((resolve) => (this.#endTurn = resolve));
-    return this.#nextTurn;
+    await this.#nextTurn;
+    return ticket;
   }
 
   readonly #onTurn = (): void => {
@@ -322,6 +323,15 @@ export class Producer implements AsyncDisposable {
     throw new ClosedError();
   }
 
+  #putLater(record: PendingRecord, signal: AbortSignal | undefined): Promise<Ticket> {
+    const { bytes } = record;
+    const accept = (): PendingRecord => {
+      this.#accept(record);
+      return record;
+    };
+    return this.#memory.take(bytes, signal, () => this.#use(bytes, accept));
+  }
+
   /** The close waits for it. */
   #enter(putting: Promise<Ticket>): Promise<Ticket> {
     this.#entering.add(putting);
@@ -330,41 +340,44 @@ export class Producer implements AsyncDisposable {
     return putting;
   }
 
-  async #putSpooled(spool: Spool, user: UserRecord, bytes: number, signal: AbortSignal | undefined): Promise<Ticket> {
+  async #putSpooled(spool: Spool, record: PendingRecord, signal: AbortSignal | undefined): Promise<Ticket> {
     if (this.#recovering !== undefined) await this.#recovering;
     signal?.throwIfAborted();
     if (this.#isClosed) throw new ClosedError();
+    const { bytes, partitionKey, explicitHashKey, data } = record;
     const append = (): Promise<number> =>
-      spool.append(user).catch((error: unknown) => {
+      spool.append({ partitionKey, explicitHashKey, data: data as Uint8Array }).catch((error: unknown) => {
         this.#memory.give(bytes);
         throw error;
       });
     const appending = this.#memory.tryTake(bytes)
       ? append()
       : this.#memory.take(bytes, signal, () => this.#use(bytes, append));
-    return this.#accept(user, bytes, await appending);
+    this.#accept(record, await appending);
+    return record;
   }
 
   async #recover(spool: Spool): Promise<void> {
     for await (const { number, record } of spool.recovered()) {
-      const bytes = bytesOf(record);
+      const pending = pendingOf(record, record.data);
+      const { bytes } = pending;
       if (!this.#memory.tryTake(bytes)) await this.#memory.take(bytes, undefined, () => undefined);
       // What is not accepted stays in the spool.
       if (this.#abort.signal.aborted) return this.#memory.give(bytes);
-      this.#accept(record, bytes, number);
+      this.#accept(pending, number);
     }
     this.#recovering = undefined;
   }
 
-  #accept(user: UserRecord, bytes: number, spoolNumber?: number): PendingRecord {
+  #accept(record: PendingRecord, spoolNumber?: number): void {
+    record.number = this.#nextNumber++;
     // What had to wait is accepted in another turn than it was put in.
-    const acceptedMs = this.#sinceTurn === 0 ? this.#timing.now() : this.#turnMs;
-    const record = new PendingRecord(user, { bytes, number: this.#nextNumber++, spoolNumber, acceptedMs });
+    record.acceptedMs = this.#sinceTurn === 0 ? this.#timing.now() : this.#turnMs;
+    record.spoolNumber = spoolNumber;
     this.#metrics.received++;
     this.#metrics.pending++;
     const { lane, isReady } = this.#lanes.add(record);
     this.#dispatcher.added(lane, isReady);
-    return record;
   }
 
   #put(record: PendingRecord, place: KinesisPlace, subSequenceNumber: number | undefined): void {
@@ -416,6 +429,8 @@ export class ClosedError extends ClientError {
   }
 }
 
-function bytesOf({ partitionKey, data }: UserRecord): number {
-  return data.length + partitionKey.length * 2 + recordOverheadBytes;
+/** @param data   of the record, as bytes */
+function pendingOf({ partitionKey, explicitHashKey }: Omit<UserRecord, 'data'>, data: Uint8Array): PendingRecord {
+  const bytes = data.length + partitionKey.length * 2 + recordOverheadBytes;
+  return new PendingRecord(partitionKey, explicitHashKey, data, bytes);
 }

@@ -71,7 +71,7 @@ const noTries: readonly Try[] = [];
 
 const ignore = (): void => undefined;
 
-/** A record between acceptance and its end. */
+/** A record from its acceptance, which gives it number and time, to its end. */
 export class PendingRecord implements Ticket {
   readonly partitionKey: string;
   readonly explicitHashKey: string | undefined;
@@ -80,33 +80,22 @@ export class PendingRecord implements Ticket {
   readonly dataBytes: number;
   /** What it is counted as in the producer's memory. */
   readonly bytes: number;
-  /** Rises with each record. */
-  readonly number: number;
+  /** Rises with each record that is accepted. */
+  number = 0;
   /** In the spool; undefined without one. */
-  readonly spoolNumber: number | undefined;
-  readonly acceptedMs: number;
+  spoolNumber: number | undefined;
+  acceptedMs = 0;
   /** Records that went together share the list. */
   tries: readonly Try[] = noTries;
   #outcome: Acknowledgement | PutError | undefined;
   #resolvers: PromiseWithResolvers<Acknowledgement> | undefined;
 
-  constructor(
-    record: UserRecord,
-    facts: {
-      readonly bytes: number;
-      readonly number: number;
-      readonly spoolNumber: number | undefined;
-      readonly acceptedMs: number;
-    },
-  ) {
-    this.partitionKey = record.partitionKey;
-    this.explicitHashKey = record.explicitHashKey;
-    this.data = record.data;
-    this.dataBytes = record.data.length;
-    this.bytes = facts.bytes;
-    this.number = facts.number;
-    this.spoolNumber = facts.spoolNumber;
-    this.acceptedMs = facts.acceptedMs;
+  constructor(partitionKey: string, explicitHashKey: string | undefined, data: Uint8Array, bytes: number) {
+    this.partitionKey = partitionKey;
+    this.explicitHashKey = explicitHashKey;
+    this.data = data;
+    this.dataBytes = data.length;
+    this.bytes = bytes;
   }
 
   /** Made when it is asked for: most producers look at few of their tickets. */

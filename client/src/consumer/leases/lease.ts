@@ -44,8 +44,10 @@ export type NewLease = Pick<Lease, 'shardId' | 'checkpoint' | 'parentShardIds' |
  *
  * Every call ends, in time to be made again before a lease expires. Changes are compare-and-set: one that was made meanwhile by somebody else makes
  * them resolve with `undefined` (or `false`), and then they have changed nothing. When a call rejects, it is unknown whether it has had an effect; the
- * caller may make it again with the same lease, and the store recognizes its own write. A worker makes one call at a time for a lease. Where liveness is kept for a worker as a whole, a lease that a living
- * worker does not know it has never expires: it looks for those in {@link LeaseStore.list}, and takes or releases them.
+ * caller may make it again with the same lease, and the store recognizes its own write.
+ *
+ * A worker makes one call at a time for a lease. Where liveness is kept for a worker as a whole, a lease that a living worker does not know it has never
+ * expires: it looks for those in {@link LeaseStore.list}, and takes or releases them.
  */
 export interface LeaseStore {
   /** A worker's leases are another's to take when it has given no sign of life for so long, unless the consumer sets it. Milliseconds. */

@@ -53,9 +53,10 @@ async function withProducer(load: Load): Promise<void> {
   const producer = await Producer.open({ client, stream: streamName });
   const count = (): void => void load.acknowledged++;
   let failure: unknown;
+  const fail = (error: unknown): void => void (failure = error);
   for (let i = 0; !load.isStopped && failure === undefined; i++) {
     const { acknowledged } = await producer.put({ partitionKey: keys[i % keys.length] as string, data });
-    acknowledged.then(count, (error: unknown) => (failure = error));
+    acknowledged.then(count, fail);
   }
   await producer.close();
   if (failure !== undefined) throw failure as Error;

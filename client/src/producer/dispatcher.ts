@@ -7,7 +7,7 @@ import { type Entry, type Lane, recordsOf } from './lane.ts';
 import { backoffOf, failAll, Settlement, type SettlementParts } from './settlement.ts';
 import type { PendingRecord } from './ticket.ts';
 
-export interface DispatcherParts extends SettlementParts {
+export interface DispatcherParts extends Omit<SettlementParts, 'putElsewhere'> {
   readonly calls: KinesisCalls;
 }
 
@@ -30,9 +30,9 @@ export class Dispatcher {
   #timerMs = Infinity;
   /** Everything is due: somebody waits for the end. */
   #isFlushing = false;
-  /** Order per key: what is under way has to end before other shards are written to. */
+  /** Order per key: what is under way has to end before other shards are written to, and what comes meanwhile waits. */
   #isSettling = false;
-  /** To be put again when that is over. */
+  /** Is in no lane: what has to be put elsewhere, and what waits until that is settled. */
   readonly #held: PendingRecord[] = [];
   /** Calls, one after the other, that put something elsewhere although the shards have not changed. */
   #misplacements = 0;
@@ -42,19 +42,28 @@ export class Dispatcher {
 
   constructor(parts: DispatcherParts) {
     this.#parts = parts;
-    this.#settlement = new Settlement(parts);
+    this.#settlement = new Settlement({ ...parts, putElsewhere: (records) => this.#putElsewhere(records) });
     const { breakerFailures, breakerOpenMs } = parts.tuning;
     this.#breaker = new CircuitBreaker(parts.timing, { failures: breakerFailures, openMs: breakerOpenMs });
   }
 
-  /** To be called when a record has come to a lane. */
-  added(lane: Lane, isReady: boolean): void {
-    const { tuning, timing } = this.#parts;
+  /** Takes a record that has been accepted, whose data is copied. */
+  add(record: PendingRecord): void {
+    if (this.#isSettling) {
+      record.data = Uint8Array.from(record.data as Uint8Array);
+      this.#held.push(record);
+    } else {
+      const { lane, isReady } = this.#parts.lanes.add(record);
+      this.#added(lane, isReady);
+    }
     if (this.#isAborted) this.abort();
-    else if (!isReady && !this.#isFlushing) this.#wakeBy(lane.closesMs);
+  }
+
+  #added(lane: Lane, isReady: boolean): void {
+    const { tuning, timing } = this.#parts;
+    if (!isReady && !this.#isFlushing) this.#wakeBy(lane.closesMs);
     else if (this.#isPumping) this.#wakeBy(timing.now());
-    else if (!this.#isSettling && this.#callsUnderWay.size < tuning.callsMax && this.#breaker.waitMs === 0)
-      this.#pump();
+    else if (this.#callsUnderWay.size < tuning.callsMax && this.#breaker.waitMs === 0) this.#pump();
     else this.#wakeBy(timing.now() + tuning.recordTtlMs);
   }
 
@@ -71,26 +80,32 @@ export class Dispatcher {
 
   /** To be called when the shards have turned out to be others. */
   shardsChanged(): void {
-    this.#rebuild([]);
+    this.#rebuild();
     this.#pump();
   }
 
   /** Ends the calls under way; fails what has not been put. */
   abort(): void {
+    const { lanes, outcomes } = this.#parts;
     this.#isAborted = true;
     for (const call of this.#callsUnderWay) call.abort();
     this.#cancelTimer?.();
-    this.#parts.lanes.rebuild(this.#held.splice(0));
-    for (const lane of this.#parts.lanes.active)
-      failAll(this.#parts.outcomes, lane.drain(), 'Aborted', 'The producer was closed.');
+    const fail = (records: readonly PendingRecord[]): void =>
+      failAll(outcomes, records, 'Aborted', 'The producer was closed.');
+    fail(this.#held.splice(0));
+    for (const lane of lanes.active) fail(lane.drain());
   }
 
-  /** Brings what waits, and `records`, to the lanes of the shards as they are known; for order per key when no call is under way. */
-  #rebuild(records: readonly PendingRecord[]): void {
-    if (this.#parts.tuning.ordering === 'perKey' && this.#callsUnderWay.size > 0) {
-      this.#isSettling = true;
-      for (const record of records) this.#held.push(record);
-    } else this.#parts.lanes.rebuild(records);
+  #putElsewhere(records: readonly PendingRecord[]): void {
+    for (const record of records) this.#held.push(record);
+    // Nothing that came later may go before.
+    if (this.#parts.tuning.ordering === 'perKey') this.#isSettling = true;
+  }
+
+  /** Brings what waits to the lanes of the shards as they are known; for order per key when no call is under way. */
+  #rebuild(): void {
+    if (this.#parts.tuning.ordering === 'perKey' && this.#callsUnderWay.size > 0) this.#isSettling = true;
+    else this.#parts.lanes.rebuild(this.#held.splice(0));
   }
 
   #pump(): void {
@@ -216,13 +231,12 @@ export class Dispatcher {
     cancelTimeOut();
     const endedMs = timing.now();
     const call = { entries, startedMs, endedMs, results, failure };
-    const elsewhere = await this.#settlement.settle(call);
-    if (elsewhere.length > 0) {
+    if (await this.#settlement.settle(call)) {
       // As long as nothing else is known of the shards, they may go the same way again.
       const misplacements = map.version === mapVersion ? ++this.#misplacements : 0;
       if (misplacements > 0) await pause(timing, timing.random() * backoffOf(misplacements), abort.signal);
       this.#misplacements = misplacements;
-      this.#rebuild(elsewhere);
+      this.#rebuild();
     }
     if (this.#isAborted) this.abort();
     this.#callsUnderWay.delete(abort);

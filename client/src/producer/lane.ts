@@ -24,13 +24,13 @@ export class Lane {
   readonly name: string;
   /** Undefined while the shards are not known. */
   readonly shard: ShardRange | undefined;
-  /** What was known of the shards when it was made. */
-  readonly mapVersion: number;
   readonly pacer: Pacer;
   /** Kinesis records in calls under way. */
   inFlight = 0;
   /** False once the shards have turned out to be others. */
   isCurrent = true;
+  /** Of the record that has come to it last. */
+  lastNumber = -1;
   /** Failures since something was put. */
   failures = 0;
   /** Before then nothing goes. */
@@ -46,11 +46,10 @@ export class Lane {
   constructor(
     name: string,
     shard: ShardRange | undefined,
-    { tuning, timing, mapVersion }: { tuning: ProducerTuning; timing: Timing; mapVersion: number },
+    { tuning, timing }: { tuning: ProducerTuning; timing: Timing },
   ) {
     this.name = name;
     this.shard = shard;
-    this.mapVersion = mapVersion;
     this.#tuning = tuning;
     this.pacer = new Pacer(timing, tuning.rateLimitPercent / 100);
   }
@@ -92,6 +91,7 @@ export class Lane {
       this.#builder.add(user);
     }
     this.#open.push(record);
+    this.lastNumber = record.number;
     record.data = undefined;
     if (!fits) this.close();
     return this.readyCount > before;

@@ -18,8 +18,6 @@ export class Lanes {
   readonly #laneOfKey = new Map<string, Lane>();
   /** Those that hold something. */
   readonly #active = new Set<Lane>();
-  /** Of the map that all lanes are for, unless it has changed since. */
-  #mapVersion = 0;
 
   constructor(map: ShardMap, tuning: ProducerTuning, timing: Timing) {
     this.#map = map;
@@ -61,32 +59,20 @@ export class Lanes {
    * shard that has not changed stays: everything else would take as long as all that waits is long, at each change.
    */
   rebuild(more: readonly PendingRecord[] = []): void {
-    const kept = this.#unchanged();
-    // What comes back belongs before what came later.
-    for (const record of more) {
-      const shardId = this.#map.shardOf(hashKeyOfRecord(record))?.shardId;
-      const lane = shardId === undefined ? undefined : this.#lanes.get(shardId);
-      if (lane !== undefined) kept.delete(lane);
-    }
     const records = [...more];
-    for (const lane of this.#lanes.values()) {
-      if (kept.has(lane)) continue;
+    const drain = (lane: Lane): void => {
       for (const record of lane.drain()) records.push(record);
       this.#lanes.delete(lane.name);
       this.#active.delete(lane);
-    }
+    };
+    for (const lane of this.#lanes.values()) if (lane.shard === undefined || !this.#map.isOpen(lane.shard)) drain(lane);
     for (const [key, lane] of this.#laneOfKey) if (!lane.isCurrent) this.#laneOfKey.delete(key);
-    this.#mapVersion = this.#map.version;
+    // What comes back belongs before what came later. There may be more in each turn.
+    for (const record of records) {
+      const lane = this.#laneOf(record);
+      if (lane.lastNumber > record.number) drain(lane);
+    }
     for (const record of records.sort((a, b) => a.number - b.number)) this.add(record);
-  }
-
-  /** Lanes of shards that are open still. One made since the shards changed may have records whose predecessors are elsewhere. */
-  #unchanged(): Set<Lane> {
-    return new Set(
-      [...this.#lanes.values()].filter(
-        ({ shard, mapVersion }) => shard !== undefined && this.#map.isOpen(shard) && mapVersion <= this.#mapVersion,
-      ),
-    );
   }
 
   #laneOf(record: PendingRecord): Lane {
@@ -94,7 +80,7 @@ export class Lanes {
     // Without a map only records of one key may share an aggregate: they belong together whatever the shards are.
     if (!this.#map.isKnown) return this.#laneNamed(`\n${explicitHashKey ?? ''}\n${partitionKey}`, undefined);
     const known = explicitHashKey === undefined ? this.#laneOfKey.get(partitionKey) : undefined;
-    if (known !== undefined) return known;
+    if (known?.isCurrent === true) return known;
     const shard = this.#map.shardOf(hashKeyOfRecord(record));
     const lane = this.#laneNamed(shard?.shardId ?? `\n${explicitHashKey ?? ''}\n${partitionKey}`, shard);
     if (explicitHashKey === undefined && shard !== undefined) {
@@ -107,8 +93,7 @@ export class Lanes {
   #laneNamed(name: string, shard: ShardRange | undefined): Lane {
     let lane = this.#lanes.get(name);
     if (lane === undefined) {
-      const { version } = this.#map;
-      lane = new Lane(name, shard, { tuning: this.#tuning, timing: this.#timing, mapVersion: version });
+      lane = new Lane(name, shard, { tuning: this.#tuning, timing: this.#timing });
       this.#lanes.set(name, lane);
     }
     return lane;

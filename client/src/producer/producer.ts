@@ -63,7 +63,6 @@ interface ProducerParts {
 export class Producer implements AsyncDisposable {
   readonly #tuning: ProducerTuning;
   readonly #timing: Timing;
-  readonly #lanes: Lanes;
   readonly #map: ShardMap;
   readonly #dispatcher: Dispatcher;
   readonly #memory: Memory;
@@ -95,7 +94,7 @@ export class Producer implements AsyncDisposable {
     const timeoutMs = tuning.requestTimeoutMs;
     const map = new ShardMap(kinesis, { timing, signal: this.#abort.signal, timeoutMs, onChange });
     this.#map = map;
-    this.#lanes = new Lanes(map, tuning, timing);
+    const lanes = new Lanes(map, tuning, timing);
     const outcomes = {
       put: (record: PendingRecord, place: KinesisPlace, subSequenceNumber: number | undefined) =>
         this.#put(record, place, subSequenceNumber),
@@ -105,7 +104,7 @@ export class Producer implements AsyncDisposable {
         if (calls.hasSubscribers) calls.publish(reportOf(parts.stream, call));
       },
     };
-    this.#dispatcher = new Dispatcher({ calls: kinesis, map, lanes: this.#lanes, tuning, timing, outcomes });
+    this.#dispatcher = new Dispatcher({ calls: kinesis, map, lanes, tuning, timing, outcomes });
   }
 
   /**
@@ -345,16 +344,19 @@ export class Producer implements AsyncDisposable {
     signal?.throwIfAborted();
     if (this.#isClosed) throw new ClosedError();
     const { bytes, partitionKey, explicitHashKey, data } = record;
-    const append = (): Promise<number> =>
-      spool.append({ partitionKey, explicitHashKey, data: data as Uint8Array }).catch((error: unknown) => {
-        this.#memory.give(bytes);
-        throw error;
-      });
-    const appending = this.#memory.tryTake(bytes)
-      ? append()
-      : this.#memory.take(bytes, signal, () => this.#use(bytes, append));
-    this.#accept(record, await appending);
-    return record;
+    // Accepted as soon as it is appended: in the order of the spool, however long it has waited for memory.
+    const append = (): Promise<Ticket> =>
+      spool.append({ partitionKey, explicitHashKey, data: data as Uint8Array }).then(
+        (number) => {
+          this.#accept(record, number);
+          return record;
+        },
+        (error: unknown) => {
+          this.#memory.give(bytes);
+          throw error;
+        },
+      );
+    return this.#memory.tryTake(bytes) ? append() : this.#memory.take(bytes, signal, () => this.#use(bytes, append));
   }
 
   async #recover(spool: Spool): Promise<void> {
@@ -376,8 +378,7 @@ export class Producer implements AsyncDisposable {
     record.spoolNumber = spoolNumber;
     this.#metrics.received++;
     this.#metrics.pending++;
-    const { lane, isReady } = this.#lanes.add(record);
-    this.#dispatcher.added(lane, isReady);
+    this.#dispatcher.add(record);
   }
 
   #put(record: PendingRecord, place: KinesisPlace, subSequenceNumber: number | undefined): void {

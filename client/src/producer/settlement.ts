@@ -44,6 +44,8 @@ export interface SettlementParts {
   readonly tuning: ProducerTuning;
   readonly timing: Timing;
   readonly outcomes: Outcomes;
+  /** Records that have to be put to another shard; before their lanes are told that the call has ended. */
+  readonly putElsewhere: (records: readonly PendingRecord[]) => void;
 }
 
 /** What becomes of the records of a call that has ended. */
@@ -54,9 +56,9 @@ export class Settlement {
     this.#parts = parts;
   }
 
-  /** Settles what has been put or cannot be, and gives back the rest. Returns what has to be put to another shard. */
-  async settle(call: FinishedCall): Promise<PendingRecord[]> {
-    const { lanes, timing, outcomes } = this.#parts;
+  /** Settles what has been put or cannot be, and gives back the rest. Returns whether something has to be put to another shard. */
+  async settle(call: FinishedCall): Promise<boolean> {
+    const { lanes, timing, outcomes, putElsewhere } = this.#parts;
     const { entries, results, failure } = call;
     noteTries(call);
     outcomes.called(call);
@@ -82,17 +84,21 @@ export class Settlement {
       given.push(isMaybeAnother ? { ...entry, goesAlone: true } : entry);
       back.set(lane, given);
     }
+    for (const [lane, given] of back) {
+      if (lane.isCurrent) continue;
+      for (const entry of given) for (const record of recordsOf(entry)) elsewhere.push(record);
+      back.delete(lane);
+    }
+    if (elsewhere.length > 0) putElsewhere(elsewhere);
     for (const { lane } of entries) lane.inFlight--;
     for (const [lane, given] of back) {
       lane.failures++;
       lane.notBeforeMs = timing.now() + timing.random() * backoffOf(lane.failures);
-      if (lane.isCurrent) {
-        lane.giveBack(given);
-        lanes.returned(lane);
-      } else for (const entry of given) for (const record of recordsOf(entry)) elsewhere.push(record);
+      lane.giveBack(given);
+      lanes.returned(lane);
     }
     for (const { lane } of entries) lanes.rested(lane);
-    return elsewhere;
+    return elsewhere.length > 0;
   }
 
   #settlePut({ records }: Entry, result: PutResult & { isPut: true }): void {

@@ -27,7 +27,8 @@ export interface ConsumedShard {
 /** Where reading starts. */
 export type ReadFrom =
   | { readonly type: 'TRIM_HORIZON' }
-  | { readonly type: 'AT_TIMESTAMP'; readonly timestamp: Date }
+  /** `isLatest`: the moment in which that was the end, by a clock of ours. */
+  | { readonly type: 'AT_TIMESTAMP'; readonly timestamp: Date; readonly isLatest?: boolean }
   | { readonly type: 'AT_SEQUENCE_NUMBER' | 'AFTER_SEQUENCE_NUMBER'; readonly sequenceNumber: string };
 
 /** A Kinesis record. */
@@ -44,7 +45,7 @@ export interface Fetched {
   readonly millisBehindLatest: number;
   /** How to go on: the next iterator, or the sequence number to subscribe after. Undefined: the shard is closed and has been read. */
   readonly next: string | undefined;
-  /** With the last of a closed shard. */
+  /** With the last of a closed shard, where the service tells them. */
   readonly children: readonly ConsumedShard[];
 }
 
@@ -76,10 +77,12 @@ export function sdkConsumerCalls(client: KinesisClient, stream: string): Consume
       return (await listShards(client, stream, { filter, abortSignal })).map((shard) => shardOf(shard));
     },
     async shardIterator(shardId, from, abortSignal) {
-      const { Type: ShardIteratorType, Timestamp, SequenceNumber } = startingPosition(from);
-      const position = { ShardIteratorType, Timestamp, StartingSequenceNumber: SequenceNumber };
-      const input = { ...subject, ShardId: shardId, ...position };
-      return (await client.send(new GetShardIteratorCommand(input), { abortSignal })).ShardIterator ?? '';
+      const answer = await startingAt(from, ({ Type: ShardIteratorType, Timestamp, SequenceNumber }) => {
+        const position = { ShardIteratorType, Timestamp, StartingSequenceNumber: SequenceNumber };
+        const input = { ...subject, ShardId: shardId, ...position };
+        return client.send(new GetShardIteratorCommand(input), { abortSignal });
+      });
+      return answer.ShardIterator ?? '';
     },
     async getRecords(iterator, recordsMax, abortSignal) {
       const arn = streamArn === undefined ? {} : { StreamARN: streamArn };
@@ -110,8 +113,10 @@ export function sdkConsumerCalls(client: KinesisClient, stream: string): Consume
       }
     },
     async *subscribe(ConsumerARN, ShardId, from, abortSignal) {
-      const input = { ConsumerARN, ShardId, StartingPosition: startingPosition(from) };
-      const { EventStream = [] } = await client.send(new SubscribeToShardCommand(input), { abortSignal });
+      const { EventStream = [] } = await startingAt(from, (StartingPosition) => {
+        const input = { ConsumerARN, ShardId, StartingPosition };
+        return client.send(new SubscribeToShardCommand(input), { abortSignal });
+      });
       for await (const event of EventStream) {
         if (event.SubscribeToShardEvent !== undefined) {
           const { ContinuationSequenceNumber, ...rest } = event.SubscribeToShardEvent;
@@ -130,12 +135,23 @@ export function nameOf(error: unknown): string {
   return error instanceof Error ? error.name : '';
 }
 
-function startingPosition(from: ReadFrom): StartingPosition {
-  return {
+/** A service whose clock is behind ours refuses the moment in which a shard was at its end as one in the future: its end is what was meant. */
+async function startingAt<Answer>(
+  from: ReadFrom,
+  call: (position: StartingPosition) => Promise<Answer>,
+): Promise<Answer> {
+  const position = {
     Type: from.type,
     Timestamp: 'timestamp' in from ? from.timestamp : undefined,
     SequenceNumber: 'sequenceNumber' in from ? from.sequenceNumber : undefined,
   };
+  try {
+    return await call(position);
+  } catch (error) {
+    const isMoment = from.type === 'AT_TIMESTAMP' && from.isLatest === true;
+    if (!isMoment || nameOf(error) !== 'InvalidArgumentException') throw error;
+    return call({ Type: 'LATEST' });
+  }
 }
 
 interface Answer {

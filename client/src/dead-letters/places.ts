@@ -8,7 +8,10 @@ export async function appendLetters(path: string, letters: readonly DeadLetter[]
   const file = await open(path, 'a+');
   try {
     const lines = letters.map((letter) => `${JSON.stringify(letter)}\n`).join('');
-    await file.appendFile((await endsInMidLine(file)) ? `\n${lines}` : lines);
+    const bytes = Buffer.from((await endsInMidLine(file)) ? `\n${lines}` : lines);
+    // In one write: between several, others who append might write theirs.
+    const { bytesWritten } = await file.write(bytes);
+    if (bytesWritten < bytes.length) throw new Error(`${path} took a part of the dead letters only`);
     await file.datasync();
   } finally {
     await file.close();

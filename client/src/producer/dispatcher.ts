@@ -15,6 +15,8 @@ export interface DispatcherParts extends Omit<SettlementParts, 'putElsewhere'> {
 const laneBytesEnough = 256 * 1024;
 /** A lane that waits is looked at again so often: what it waits for may come sooner. */
 const lookAgainMs = 250;
+/** Then it is not known any more which shards there are. */
+const unheardMs = 30_000;
 /** What Node's timers take. */
 const timerMsMax = 2 ** 31 - 1;
 
@@ -37,11 +39,14 @@ export class Dispatcher {
   /** Calls, one after the other, that put something elsewhere although the shards have not changed. */
   #misplacements = 0;
   #isPumping = false;
+  /** When a call has ended last. */
+  #heardMs: number;
   /** When what has come during the pump is due: records that fail in it make room for others. */
   #pumpedMs = Infinity;
 
   constructor(parts: DispatcherParts) {
     this.#parts = parts;
+    this.#heardMs = parts.timing.now();
     this.#settlement = new Settlement({ ...parts, putElsewhere: (records) => this.#putElsewhere(records) });
     const { breakerFailures, breakerOpenMs } = parts.tuning;
     this.#breaker = new CircuitBreaker(parts.timing, { failures: breakerFailures, openMs: breakerOpenMs });
@@ -49,6 +54,7 @@ export class Dispatcher {
 
   /** Takes a record that has been accepted, whose data is copied. */
   add(record: PendingRecord): void {
+    if (record.acceptedMs - this.#heardMs > unheardMs) this.#forgetShards(record.acceptedMs);
     if (this.#isSettling) {
       record.data = Uint8Array.from(record.data as Uint8Array);
       this.#held.push(record);
@@ -57,6 +63,13 @@ export class Dispatcher {
       this.#added(lane, isReady);
     }
     if (this.#isAborted) this.abort();
+  }
+
+  /** Nothing has been heard of the stream for long: it may be another one of that name, with shards of the same names. */
+  #forgetShards(nowMs: number): void {
+    const { map } = this.#parts;
+    this.#heardMs = nowMs;
+    if (map.isKnown && this.#callsUnderWay.size === 0) map.forget();
   }
 
   #added(lane: Lane, isReady: boolean): void {
@@ -230,6 +243,7 @@ export class Dispatcher {
     }
     cancelTimeOut();
     const endedMs = timing.now();
+    this.#heardMs = endedMs;
     const call = { entries, startedMs, endedMs, results, failure };
     if (await this.#settlement.settle(call)) {
       // As long as nothing else is known of the shards, they may go the same way again.

@@ -1,7 +1,7 @@
 import { KinesisClient } from '@aws-sdk/client-kinesis';
 import { expect, it } from 'vitest';
 import { ManualTiming, settled } from '../testing/manual-timing.ts';
-import { type PutEntry, type PutResult, sdkCalls } from './calls.ts';
+import { type KinesisCalls, type PutEntry, type PutResult, sdkCalls } from './calls.ts';
 import { Producer, type ProducerSettings, type PutError, type Ticket } from './index.ts';
 import { FakeKinesis, named } from './testing/fake-kinesis.ts';
 
@@ -125,6 +125,24 @@ it('what goes to other shards than all listings say is put again with pauses', a
   await timing.pass(10_000);
   expect(kinesis.calls.length).toBeLessThan(50);
   expect(kinesis.calls.length).toBeGreaterThan(2);
+});
+
+it('a stream that is made again while nothing is put is put to as it is then', async () => {
+  const timing = new ManualTiming();
+  let kinesis = new FakeKinesis(timing, 1);
+  const calls: KinesisCalls = {
+    putRecords: (entries, signal) => kinesis.putRecords(entries, signal),
+    listShards: (which) => kinesis.listShards(which),
+  };
+  const producer = await Producer.openOn({ callsOf: () => calls, timing }, { stream: 's' });
+  await timing.pass(60_000);
+  kinesis = new FakeKinesis(timing, 2);
+  const keys = Array.from({ length: 20 }, (_, index) => `key-${index}`);
+  await Promise.all(keys.map((partitionKey) => producer.put({ partitionKey, data: 'x' })));
+  await timing.pass(1000);
+  expect(producer.metrics()).toMatchObject({ UserRecordsPending: 0, KinesisRecordsPut: 2 });
+  const consumed = kinesis.consumed().flat();
+  expect(consumed.map(({ partitionKey }) => partitionKey).toSorted()).toEqual(keys.toSorted());
 });
 
 it('putAll hears its signal to the end', async () => {

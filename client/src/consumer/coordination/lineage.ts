@@ -60,12 +60,14 @@ export function leasesForHole(
   const byId = new Map(shards.map((shard) => [shard.shardId, shard]));
   const passed = ancestorsOf(leases.keys());
   const made: NewLease[] = [];
+  // What is missing then has come since, though nothing may be left of what it came from.
+  const hasBegun = [...leases.values()].some((lease) => isEnded(lease) || isNumbered(lease.checkpoint));
   for (const shard of shards) {
     if (leases.has(shard.shardId) || passed.has(shard.shardId) || hasLivingAncestor(shard)) continue;
-    const isDescendant = hasAncestor(shard, (id) => leases.has(id));
+    const hasComeSince = hasBegun || hasAncestor(shard, (id) => leases.has(id));
     // What was closed before an application that starts at the end was begun is not its.
-    if (!isDescendant && startAt === 'LATEST' && !shard.isOpen) continue;
-    made.push(newLease(shard, isDescendant ? trimHorizon : checkpointAt(startAt, nowMs)));
+    if (!hasComeSince && startAt === 'LATEST' && !shard.isOpen) continue;
+    made.push(newLease(shard, hasComeSince ? trimHorizon : checkpointAt(startAt, nowMs)));
   }
   // Descendants of what is made now come by themselves.
   const madeIds = new Set(made.map(({ shardId }) => shardId));

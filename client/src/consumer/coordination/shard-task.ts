@@ -33,8 +33,8 @@ export interface TaskGround {
   readonly processorOf: (ground: ProcessorGround, context: HandlerContext, after: Checkpoint | undefined) => Processor;
   /** Of each shard. */
   readonly bytesMax: () => number;
-  /** Makes the leases of the children of a shard that has been processed. */
-  readonly endShard: (children: readonly ConsumedShard[]) => Promise<void>;
+  /** Makes the leases of the children of a shard that has been processed; returns which these are. */
+  readonly endShard: (shardId: string, children: readonly ConsumedShard[]) => Promise<string[]>;
 }
 
 /** Which shard. */
@@ -70,6 +70,8 @@ export class ShardTask {
   #saved: Checkpoint;
   #cancelSave: (() => void) | undefined;
   #cancelTimeUp: (() => void) | undefined;
+  /** Nothing more is processed. */
+  #isOver = false;
   #recordBytes = recordBytesGuess;
 
   constructor(shard: TaskShard, ground: TaskGround) {
@@ -111,6 +113,7 @@ export class ShardTask {
     }
     const isEnded = end !== undefined && !this.#fetching.aborted;
     if (!isEnded) await this.#stopProcessor();
+    this.#isOver = true;
     this.#cancelSave?.();
     this.#cancelTimeUp?.();
     const isKept = await this.#giveBack(isEnded ? (end as Fetched).children : undefined);
@@ -186,7 +189,7 @@ export class ShardTask {
     if (sequenceNumber === 'LATEST' && !this.#shard.isChild) {
       // One moment: reading may have to begin anew before a record has come. Another program does not say which; then it is this one.
       const momentMs = subSequenceNumber > 0 ? subSequenceNumber : timing.wallMs();
-      return { type: 'AT_TIMESTAMP', timestamp: new Date(momentMs) };
+      return { type: 'AT_TIMESTAMP', timestamp: new Date(momentMs), isLatest: true };
     }
     if (sequenceNumber === 'AT_TIMESTAMP' && timestamp !== undefined) return { type: 'AT_TIMESTAMP', timestamp };
     return { type: 'TRIM_HORIZON' };
@@ -255,6 +258,7 @@ export class ShardTask {
   async #stopProcessor(): Promise<void> {
     const { timing, tuning } = this.#ground;
     const timeUp = new Error('the time of the stop is up');
+    if (this.#isOver) return;
     this.#cancelTimeUp ??= timing.after(tuning.handOverMs, () => this.#abort.abort(timeUp));
     await this.#processor?.stop();
   }
@@ -281,8 +285,7 @@ export class ShardTask {
   async #end(children: readonly ConsumedShard[]): Promise<void> {
     const { endShard, store, report } = this.#ground;
     const { shardId } = this.#held;
-    await endShard(children);
-    const ids = children.map((child) => child.shardId);
+    const ids = await endShard(shardId, children);
     if (await this.#held.write((lease) => store.checkpoint(lease, shardEnd, ids)))
       report({ type: 'shardEnded', shardId });
   }

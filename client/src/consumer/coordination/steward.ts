@@ -43,7 +43,7 @@ export class Steward {
   /** Makes the leases that the application starts with, unless it has some. @throws what Kinesis and the store throw */
   async open(): Promise<void> {
     const { store, startAt, timing } = this.#options;
-    if ((await store.list()).length > 0) return;
+    if ((await store.list({ isFresh: true })).length > 0) return;
     const checkpoint = checkpointAt(startAt, timing.wallMs());
     const shards = await this.listShards(startAt);
     await inParallel(shards, (shard) => store.create(newLease(shard, checkpoint)));
@@ -63,11 +63,14 @@ export class Steward {
     }
   }
 
-  /** Makes the leases of the children of a shard that has been processed. */
-  async endShard(children: readonly ConsumedShard[]): Promise<void> {
+  /** Makes the leases of the children of a shard that has been processed; looks for them itself where the end does not tell of any. */
+  async endShard(shardId: string, told: readonly ConsumedShard[]): Promise<string[]> {
     const { store } = this.#options;
-    const known = new Set((await store.list()).map(({ shardId }) => shardId));
+    const isChild = ({ parentShardIds }: ConsumedShard): boolean => parentShardIds.includes(shardId);
+    const children = told.length > 0 ? told : (await this.listShards()).filter(isChild);
+    const known = new Set((await store.list({ isFresh: true })).map((lease) => lease.shardId));
     for (const lease of leasesOfChildren(children, (id) => known.has(id))) await store.create(lease);
+    return children.map((child) => child.shardId);
   }
 
   /** Those that an application starts with at that place; without one all. */
@@ -87,6 +90,8 @@ export class Steward {
       const start = { startAt, nowMs: timing.wallMs() };
       for (const lease of leasesForHole(byId, await this.listShards(), start)) await store.create(lease);
     }
+    // What fills a hole is known by what has ended before it.
+    if (this.#holes > 0) return;
     for (const lease of leases) if (isDisposable(lease, (id) => byId.get(id))) await store.delete(lease);
   }
 }

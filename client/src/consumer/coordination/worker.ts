@@ -73,7 +73,7 @@ export class Worker {
       ...options,
       timestamp: startAt instanceof Date ? startAt : undefined,
       bytesMax: () => tuning.bufferBytesMax / Math.max(4, this.#holdings.size),
-      endShard: (children) => this.#steward.endShard(children),
+      endShard: (shardId, children) => this.#steward.endShard(shardId, children),
     };
     this.#steward = new Steward(options, this.#stop.signal);
   }

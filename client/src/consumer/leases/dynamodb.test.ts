@@ -120,6 +120,13 @@ describe('the table', () => {
   });
 });
 
+test('a list is consistent when it is to be fresh', async () => {
+  fake.staleItems = new Map();
+  await store.create(shard);
+  expect(await store.list()).toEqual([]);
+  expect(await store.list({ isFresh: true })).toMatchObject([{ shardId: shard.shardId }]);
+});
+
 describe('an item', () => {
   test('is as KCL 3.5 writes it', async () => {
     await store.create(shard);

@@ -61,8 +61,8 @@ export interface LeaseStore {
    */
   open(application: string, failoverMs?: number): Promise<void>;
 
-  /** All, in no order; may be some moments old. */
-  list(): Promise<readonly Lease[]>;
+  /** All, in no order; may be some moments old, unless they are to be fresh: with all that was written when the call was made. */
+  list(options?: { readonly isFresh?: boolean }): Promise<readonly Lease[]>;
 
   /** False when there is one of that shard; also when that is of an earlier call whose outcome was unknown. */
   create(lease: NewLease): Promise<boolean>;

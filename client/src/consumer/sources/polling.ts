@@ -68,8 +68,7 @@ async function lastOfGone({ calls, shardId, timing, tuning, signal }: ReadGround
   try {
     const shards = await inTime(deadline, (abort) => calls.listShards(undefined, abort));
     if (shards.some((shard) => shard.shardId === shardId)) return undefined;
-    const children = shards.filter(({ parentShardIds }) => parentShardIds.includes(shardId));
-    return { records: [], millisBehindLatest: 0, next: undefined, children };
+    return { records: [], millisBehindLatest: 0, next: undefined, children: [] };
   } catch {
     return undefined; // The stream itself is not there, or nobody answers.
   }

@@ -71,11 +71,11 @@ export class TableCalls {
     });
   }
 
-  async scan(): Promise<Item[]> {
+  async scan(isConsistent: boolean): Promise<Item[]> {
     const items: Item[] = [];
     let from: ScanCommandInput['ExclusiveStartKey'];
     do {
-      const command = new ScanCommand({ TableName: this.table, ExclusiveStartKey: from });
+      const command = new ScanCommand({ TableName: this.table, ConsistentRead: isConsistent, ExclusiveStartKey: from });
       const answer = await this.#call('Scan', (sending) => this.#client.send(command, sending));
       items.push(...(answer.Items ?? []));
       from = answer.LastEvaluatedKey;

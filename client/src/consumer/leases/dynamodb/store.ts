@@ -45,8 +45,8 @@ export class DynamoDbLeaseStore implements LeaseStore {
     this.#calls = calls;
   }
 
-  async list(): Promise<readonly Lease[]> {
-    const items = await this.#table.scan();
+  async list({ isFresh = false }: { readonly isFresh?: boolean } = {}): Promise<readonly Lease[]> {
+    const items = await this.#table.scan(isFresh);
     const foreign = items.find((item) => item['streamName'] !== undefined && leaseOf(item) !== undefined);
     if (foreign !== undefined) {
       throw new ClientError(

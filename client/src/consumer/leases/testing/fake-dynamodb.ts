@@ -41,6 +41,8 @@ export class FakeDynamoDb {
   readonly calls: string[] = [];
   /** Items of a scanned page. */
   pageSize = 1000;
+  /** What scans see that need not be consistent; undefined: what there is. */
+  staleItems: ReadonlyMap<string, Item> | undefined;
   /** Refused writes tell what there is. Older stand-ins for DynamoDB do not. */
   tellsRefused = true;
   /** How long a new table is in the making, in descriptions. */
@@ -122,12 +124,14 @@ export class FakeDynamoDb {
   }
 
   #scan({ input }: ScanCommand): unknown {
-    const { TableName, ExclusiveStartKey, ...others } = input;
+    const { TableName, ExclusiveStartKey, ConsistentRead, ...others } = input;
     refuse(others);
-    const keys = [...this.#tableOf({ TableName }).items.keys()].sort();
+    const now = this.#tableOf({ TableName }).items;
+    const items = ConsistentRead === true ? now : (this.staleItems ?? now);
+    const keys = [...items.keys()].sort();
     const start = ExclusiveStartKey === undefined ? 0 : keys.indexOf(keyOf(ExclusiveStartKey)) + 1;
     const page = keys.slice(start, start + this.pageSize);
-    const Items = page.map((key) => this.#tableOf({ TableName }).items.get(key));
+    const Items = page.map((key) => items.get(key));
     const last = page.at(-1);
     const isLast = last === undefined || start + page.length === keys.length;
     return { Items, ...(!isLast && { LastEvaluatedKey: { leaseKey: { S: last } } }) };

@@ -42,8 +42,12 @@ describe('order per key', () => {
       },
     };
     const producer = await Producer.openOn({ callsOf: () => calls, timing }, settings);
-    const put = async (partitionKey: string, data: string): Promise<unknown> =>
-      (await producer.put({ partitionKey, data })).acknowledged;
+    const put = async (partitionKey: string, text: string): Promise<unknown> => {
+      const data = Buffer.from(text);
+      const { acknowledged } = await producer.put({ partitionKey, data });
+      data.fill('?'); // It was copied.
+      return acknowledged;
+    };
     kinesis.split(only);
     const [a, b] = kinesis.openShards.map(keyIn) as [string, string];
     failures = 1;

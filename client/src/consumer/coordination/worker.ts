@@ -114,7 +114,7 @@ export class Worker {
     const { store, worker, timing, report } = this.#options;
     try {
       for (let look = 0; look < returnsMax; look++) {
-        const own = (await store.list()).filter((lease) => lease.owner === worker && !isEnded(lease));
+        const own = (await store.list({ isFresh: true })).filter((lease) => lease.owner === worker && !isEnded(lease));
         if (own.length === 0) return;
         for (const lease of own) {
           const taken = lease.previousOwner === undefined ? await store.take(lease, worker) : undefined;

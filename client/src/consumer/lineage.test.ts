@@ -68,6 +68,29 @@ describe('what comes after a shard', () => {
   });
 });
 
+it.each([
+  ['that other programs have made without ranges', undefined],
+  ['of ours', { start: '0'.repeat(32), end: 'f'.repeat(32) }],
+])('leases that nobody needs are deleted where there are leases %s', async (_whose, hashKeyRange) => {
+  const harness = new Harness(1);
+  const { leases, stream, timing } = harness;
+  const shardId = stream.openShards[0]?.shardId as string;
+  const checkpoint = { sequenceNumber: 'TRIM_HORIZON', subSequenceNumber: 0 };
+  await leases.open('a');
+  await leases.create({ shardId, checkpoint, parentShardIds: ['gone'], hashKeyRange });
+  const ended = { shardId: 'gone', checkpoint, parentShardIds: [], hashKeyRange: undefined };
+  await leases.create(ended);
+  const [gone] = (await leases.list()).filter((lease) => lease.shardId === 'gone') as [Lease];
+  const held = (await leases.take(gone, 'w')) as Lease;
+  await leases.checkpoint(held, { sequenceNumber: 'SHARD_END', subSequenceNumber: 0 }, [shardId]);
+  const consumer = await harness.open({ leases: reopened(leases), auditMs: 10_000 });
+  void consumer.run({ each: harness.collect });
+  stream.put('p', 'x');
+  await timing.pass(60_000);
+  expect((await leases.list()).map((lease) => lease.shardId)).toEqual([shardId]);
+  await harness.close(consumer);
+});
+
 it('a close while the end of a shard is being written leaves no timer', async () => {
   const harness = new Harness(1);
   const { leases, stream, timing } = harness;
@@ -107,6 +130,12 @@ it('a close while the end of a shard is being written leaves no timer', async ()
   await closing;
   expect([...timers]).toEqual([]);
 });
+
+/** May be opened although it is. */
+function reopened(store: LeaseStore): LeaseStore {
+  store.open = () => Promise.resolve();
+  return store;
+}
 
 /** As an eventually consistent table: what is listed is as old as `ageMs` says, unless it is to be fresh. */
 function listedLate(inner: LeaseStore, { now, ageMs }: { now: () => number; ageMs: () => number }): LeaseStore {

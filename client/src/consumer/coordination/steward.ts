@@ -3,7 +3,7 @@ import { inParallel } from '../../in-parallel.ts';
 import type { Timing } from '../../timing.ts';
 import type { ConsumedShard, ConsumerCalls } from '../calls.ts';
 import type { Report } from '../events.ts';
-import type { LeaseStore } from '../leases/lease.ts';
+import { isEnded, type Lease, type LeaseStore } from '../leases/lease.ts';
 import type { ConsumerTuning } from '../tuning.ts';
 import {
   checkpointAt,
@@ -90,8 +90,9 @@ export class Steward {
       const start = { startAt, nowMs: timing.wallMs() };
       for (const lease of leasesForHole(byId, await this.listShards(), start)) await store.create(lease);
     }
-    // What fills a hole is known by what has ended before it.
-    if (this.#holes > 0) return;
+    // What fills a hole is known by what has ended before it. Where leases do not say what they have, that may be no hole.
+    const saysRange = (lease: Lease): boolean => isEnded(lease) || lease.hashKeyRange !== undefined;
+    if (this.#holes > 0 && leases.every(saysRange)) return;
     for (const lease of leases) if (isDisposable(lease, (id) => byId.get(id))) await store.delete(lease);
   }
 }

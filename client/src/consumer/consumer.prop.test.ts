@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ManualTiming } from '../testing/manual-timing.ts';
+import { seededRandom } from '../testing/seeded-random.ts';
 import { Consumer } from './consumer.ts';
 import type { ConsumerEvent } from './events.ts';
 import type { LeaseStore } from './leases/lease.ts';
@@ -45,17 +46,6 @@ interface Member {
   readonly consumer: Consumer;
   readonly running: Promise<void>;
   readonly store: MortalStore;
-}
-
-/** Mulberry32: the same numbers for the same seed. */
-function seededRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 /** A worker's way to the leases; when it is dead, nothing of it gets there, and nothing comes back. */

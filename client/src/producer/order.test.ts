@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { hashKeyOf } from '../aggregation/index.ts';
 import { ManualTiming, settled } from '../testing/manual-timing.ts';
+import { seededRandom } from '../testing/seeded-random.ts';
 import type { KinesisCalls, ShardRange } from './calls.ts';
 import { Producer, type ProducerSettings } from './index.ts';
 import { FakeKinesis, named } from './testing/fake-kinesis.ts';
@@ -145,7 +146,7 @@ describe('a stream that is hard to put to', () => {
     seed: number,
     options: ProducerSettings,
   ): Promise<{ kinesis: FakeKinesis; counts: ReadonlyMap<string, number> }> {
-    const random = randomOf(seed);
+    const random = seededRandom(seed);
     const below = (count: number): number => Math.floor(random() * count);
     const timing = new ManualTiming(random);
     const kinesis = new FakeKinesis(timing, 1 + below(3));
@@ -206,14 +207,3 @@ describe('a stream that is hard to put to', () => {
     return { kinesis, counts };
   }
 });
-
-/** From 0 to below 1; mulberry32. */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}

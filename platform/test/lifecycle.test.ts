@@ -67,6 +67,28 @@ test('an iterator lives for five minutes, also across a restart', async () => {
   await harness.close();
 });
 
+test('iterators given lately and long ago are one: each is good for five minutes', async () => {
+  const { streams, clock, close } = await startStreams();
+  await streams.createStream({ StreamName: 's', ShardCount: 1 }, caller);
+  await streams.putRecord({ StreamName: 's', Data: Buffer.from('x'), PartitionKey: 'k' }, caller);
+  const given: string[] = [];
+  for (let i = 0; i < 9000; i++) given.push((await streams.getShardIterator(at, caller)).ShardIterator as string);
+  clock.advance(300_000);
+  const ends = [given[0], given.at(-1)] as [string, string];
+  for (const ShardIterator of ends) {
+    expect((await streams.getRecords({ ShardIterator }, caller)).Records).toHaveLength(1);
+    const other = { ShardIterator, StreamARN: 'arn:aws:kinesis:us-east-1:123456789012:stream/other' };
+    await expect(streams.getRecords(other, caller)).rejects.toMatchObject({ code: 'InvalidArgumentException' });
+  }
+  clock.advance(1);
+  for (const ShardIterator of ends) {
+    await expect(streams.getRecords({ ShardIterator }, caller)).rejects.toMatchObject({
+      code: 'ExpiredIteratorException',
+    });
+  }
+  await close();
+});
+
 test('a page token lives for five minutes', async () => {
   const { streams, clock, close } = await startStreams();
   await streams.createStream({ StreamName: 's', ShardCount: 3 }, caller);

@@ -46,9 +46,4 @@ export class SeededRandom implements Random {
     for (let i = 0; i < count; i++) bytes[i] = this.below(256);
     return bytes;
   }
-
-  uuid(): string {
-    const hex = this.bytes(16).toString('hex');
-    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20)}`;
-  }
 }

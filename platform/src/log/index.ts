@@ -6,6 +6,7 @@ export type {
   LogEngine,
   ReadPage,
   RejectReason,
+  ShardLogId,
   StateMachine,
   StoredBatch,
 } from './engine.ts';

@@ -3,6 +3,7 @@ import type { Clock } from '../kernel/clock.ts';
 import type { Random } from '../kernel/random.ts';
 import type { LogEngine } from '../log/index.ts';
 import type { TokenSealer } from './sealed-token.ts';
+import type { ShardIterators } from './shard-iterator.ts';
 import type { StreamsDomain } from './state/domain.ts';
 import type { Subscriptions } from './subscriptions.ts';
 import type { Throttle } from './throttle.ts';
@@ -25,6 +26,7 @@ export interface StreamsContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly tokens: TokenSealer;
+  readonly iterators: ShardIterators;
   readonly throttle: Throttle;
   readonly subscriptions: Subscriptions;
   /** How long a stream stays CREATING and DELETING, milliseconds; 0 is at once. */

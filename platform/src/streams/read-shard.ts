@@ -1,4 +1,4 @@
-import { BatchReader, ShardLogAbsentError, type ReadPage, type StoredBatch } from '../log/index.ts';
+import { BatchReader, ShardLogAbsentError, type ReadPage, type ShardLogId, type StoredBatch } from '../log/index.ts';
 import type { Record as WireRecord } from '../model/index.ts';
 import type { StreamsContext } from './context.ts';
 import { originOf } from './shard/describe.ts';
@@ -26,14 +26,26 @@ export interface Taken {
 
 /** Reads from an offset on, up to the limits. @throws ResourceNotFoundException when the stream has gone */
 export async function readShard(context: StreamsContext, stream: Stream, shard: Shard, from: ReadFrom): Promise<Taken> {
-  const page = await readPage(context, stream, shard, from);
-  return takeRecords(page, shard, from);
+  const { fromOffset, bytesMax, recordsMax, nowMs } = from;
+  const notBeforeMs = stream.horizonMs(nowMs);
+  try {
+    return takeRecords(
+      await context.log.read(idOf(stream, shard), fromOffset, { bytesMax, recordsMax, notBeforeMs }),
+      shard,
+      from,
+    );
+  } catch (error) {
+    throw goneOr(error, stream);
+  }
 }
 
 /** Offset of the first record at or after a time. @throws ResourceNotFoundException when the stream has gone */
 export async function offsetAt(context: StreamsContext, stream: Stream, shard: Shard, timeMs: number): Promise<number> {
-  const id = { group: stream.record.incarnation, shard: shard.number };
-  return unlessGone(stream, () => context.log.offsetAt(id, timeMs));
+  try {
+    return await context.log.offsetAt(idOf(stream, shard), timeMs);
+  } catch (error) {
+    throw goneOr(error, stream);
+  }
 }
 
 /** Whether a reader at this offset has had all that a closed shard will ever hold. */
@@ -41,21 +53,10 @@ export function isReadToItsEnd({ closed }: Shard, nextOffset: number): boolean {
   return closed !== undefined && nextOffset >= closed.endOffset;
 }
 
-function readPage(context: StreamsContext, stream: Stream, shard: Shard, from: ReadFrom): Promise<ReadPage> {
-  const id = { group: stream.record.incarnation, shard: shard.number };
-  const { bytesMax, recordsMax } = from;
-  const notBeforeMs = stream.horizonMs(from.nowMs);
-  return unlessGone(stream, () => context.log.read(id, from.fromOffset, { bytesMax, recordsMax, notBeforeMs }));
-}
+const idOf = (stream: Stream, shard: Shard): ShardLogId => ({ group: stream.record.incarnation, shard: shard.number });
 
-async function unlessGone<Result>(stream: Stream, read: () => Promise<Result>): Promise<Result> {
-  try {
-    return await read();
-  } catch (error) {
-    if (error instanceof ShardLogAbsentError) throw streamNotFound(stream.record);
-    throw error;
-  }
-}
+const goneOr = (error: unknown, stream: Stream): unknown =>
+  error instanceof ShardLogAbsentError ? streamNotFound(stream.record) : error;
 
 function takeRecords(page: ReadPage, shard: Shard, { fromOffset, recordsMax, bytesMax, nowMs }: ReadFrom): Taken {
   const records: WireRecord[] = [];

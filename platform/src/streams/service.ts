@@ -32,6 +32,7 @@ import {
   untagResource,
 } from './operations/tags.ts';
 import { TokenSealer } from './sealed-token.ts';
+import { ShardIterators } from './shard-iterator.ts';
 import { Subscriptions, type SubscriptionTimes } from './subscriptions.ts';
 import { StreamsDomain } from './state/domain.ts';
 import { Throttle } from './throttle.ts';
@@ -102,13 +103,15 @@ export class StreamsService {
     if (domain.tokenKey === undefined) {
       await catalog.propose(domain, { kind: 'set-token-key', key: random.bytes(32).toString('hex') });
     }
+    const tokens = new TokenSealer(domain.tokenKey as unknown as string);
     const context: StreamsContext = {
       catalog,
       domain,
       log,
       clock,
       random,
-      tokens: new TokenSealer(domain.tokenKey as unknown as string),
+      tokens,
+      iterators: new ShardIterators(tokens, clock),
       throttle: new Throttle(limits, clock),
       subscriptions: new Subscriptions(clock, subscriptions),
       lifecycleDelayMs,

@@ -9,6 +9,8 @@ import type { RequestHead } from '../transport/request-head.ts';
 export interface Authorization {
   readonly form: 'header' | 'query';
   readonly accessKeyId: string;
+  /** What the access key id stands for where signatures are not verified: 12 digits are an account, anything else is account 0. */
+  readonly unverifiedAccount: string;
   /** `YYYYMMDD` of the credential scope. */
   readonly scopeDate: string;
   readonly region: string;
@@ -31,6 +33,8 @@ const QUERY_PARTS = [
   'X-Amz-Date',
 ] as const;
 const REGION = /^[a-zA-Z0-9-]{1,64}$/;
+const ACCOUNT = /^\d{12}$/;
+const ANY_ACCOUNT = '000000000000';
 
 /**
  * Finds the signature of a request in its header or its query string.
@@ -67,7 +71,20 @@ function fromHeader(header: string, head: RequestHead, credentials: CredentialCa
     if (!date) missing += "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ";
     throw new IncompleteSignatureException(`${missing}Authorization=${header}`);
   }
-  return { form: 'header', ...credentials.parse(credential), signedHeaders, signature, date, expires: undefined };
+  const { accessKeyId, unverifiedAccount, scopeDate, region, service, terminator } = credentials.parse(credential);
+  return {
+    form: 'header',
+    accessKeyId,
+    unverifiedAccount,
+    scopeDate,
+    region,
+    service,
+    terminator,
+    signedHeaders,
+    signature,
+    date,
+    expires: undefined,
+  };
 }
 
 /** `AWS4-HMAC-SHA256 Name=value, Name=value`, parted by commas, blanks or both. Source: recorded, reference §1.5. */
@@ -120,7 +137,10 @@ export class CredentialCache {
   }
 }
 
-type Scope = Pick<Authorization, 'accessKeyId' | 'scopeDate' | 'region' | 'service' | 'terminator'>;
+type Scope = Pick<
+  Authorization,
+  'accessKeyId' | 'unverifiedAccount' | 'scopeDate' | 'region' | 'service' | 'terminator'
+>;
 
 function parseCredential(credential: string): Scope {
   const [accessKeyId, scopeDate, region, service, terminator, ...rest] = credential.split('/');
@@ -131,5 +151,6 @@ function parseCredential(credential: string): Scope {
   }
   // Assumed: state is kept apart by region, so what cannot be a region's name is refused also where signatures are not verified.
   if (!REGION.test(region)) throw new InvalidSignatureException('Credential should be scoped to a valid region.');
-  return { accessKeyId, scopeDate, region, service, terminator };
+  const unverifiedAccount = ACCOUNT.test(accessKeyId) ? accessKeyId : ANY_ACCOUNT;
+  return { accessKeyId, unverifiedAccount, scopeDate, region, service, terminator };
 }

@@ -78,11 +78,12 @@ export class FrontDoor {
   #serveApi(exchange: Exchange): Promise<void> | undefined {
     const { head } = exchange;
     const { ids, shares } = this.#parts;
-    const requestId = ids.next();
+    const { requestId, extendedId } = ids.next();
     const headers: FlatHeaders = ['x-amzn-RequestId', requestId];
-    if (!isPreflight(head)) headers.push('x-amz-id-2', ids.nextExtended());
+    const isQuestion = isPreflight(head);
+    if (!isQuestion) headers.push('x-amz-id-2', extendedId);
     addCorsHeaders(head, headers);
-    if (isPreflight(head)) return exchange.answerUnread(200, headers, EMPTY);
+    if (isQuestion) return exchange.answerUnread(200, headers, EMPTY);
     if (head.method !== 'POST') return exchange.answerUnread(403, headers, accessDeniedXml);
     if (this.#callCount > shares.limits.callsMax) return this.#answerBusy(exchange, headers);
     const outcome = exchange.readBody(shares);
@@ -143,25 +144,33 @@ export class FrontDoor {
       request.body = undefined;
       body.release();
     }
-    return this.#send(exchange, status, headers, made);
+    // Not `return`: that costs two more turns of the microtask queue, and a small answer is on its way already.
+    const sending = this.#send(exchange, status, headers, made);
+    if (sending !== undefined) await sending;
   }
 
   /** A small answer goes out at once; a large one waits for its share of what may be on its way, still holding the share of its making. */
-  async #send(
+  #send(exchange: Exchange, status: number, headers: FlatHeaders, made: MadeAnswer): Promise<void> | undefined {
+    if (made.encoded.bytes > this.#parts.shares.limits.smallAnswerBytesMax) {
+      return this.#sendLarge(exchange, status, headers, made);
+    }
+    made.release?.();
+    return exchange.answer(status, headers, made.encoded);
+  }
+
+  async #sendLarge(
     exchange: Exchange,
     status: number,
     headers: FlatHeaders,
     { encoded, release }: MadeAnswer,
   ): Promise<void> {
-    const budget = this.#inSending;
-    const isSmall = encoded.bytes <= this.#parts.shares.limits.smallAnswerBytesMax;
     // No signal: the answers before this one are sent or cut within `writeStallMs`, and then it is noticed that the peer has left.
-    const sent = isSmall ? undefined : (budget.tryTake(encoded.bytes) ?? (await budget.take(encoded.bytes)));
+    const sent = await this.#inSending.take(encoded.bytes);
     release?.();
     try {
       await exchange.answer(status, headers, encoded);
     } finally {
-      sent?.();
+      sent();
     }
   }
 

@@ -44,8 +44,6 @@ interface Admitted {
   readonly call: ServedCall;
 }
 
-const ACCOUNT = /^\d{12}$/;
-const ANY_ACCOUNT = '000000000000';
 const EMPTY: Encoded = { chunks: [], bytes: 0 };
 
 /** From a body to an encoded answer: target, body, authentication, types, constraints, handler. Order: reference §1.5. */
@@ -97,7 +95,7 @@ export class OperationRunner {
     const { accessKeyId, region } = authorization;
     const account =
       this.#parts.verifier?.verify(head, authorization, body, operation.service.name) ??
-      (ACCOUNT.test(accessKeyId) ? accessKeyId : ANY_ACCOUNT);
+      authorization.unverifiedAccount;
     const { handler } = operation;
     if (handler === undefined) {
       throw new UnknownOperationException(`The operation ${operation.name} is not implemented yet.`);

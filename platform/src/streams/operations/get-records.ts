@@ -10,7 +10,7 @@ import { refuseDryRun } from '../dry-run.ts';
 import { sizes } from '../limits.ts';
 import { parseStreamArn } from '../resolve.ts';
 import { isReadToItsEnd, readShard } from '../read-shard.ts';
-import { openIterator, sealIterator, type ShardIterator } from '../shard-iterator.ts';
+import type { ShardIterator } from '../shard-iterator.ts';
 import { describeChild } from '../shard/describe.ts';
 import { formatShardId } from '../shard/shard-id.ts';
 import type { Shard, Stream } from '../state/stream.ts';
@@ -21,7 +21,7 @@ export async function getRecords(
   input: GetRecordsInput,
   caller: Caller,
 ): Promise<GetRecordsOutput> {
-  const iterator = openIterator(context, input.ShardIterator);
+  const iterator = context.iterators.open(input.ShardIterator);
   const { stream, shard } = locate(context, iterator, input, caller);
   refuseDryRun(input.DryRun);
   admit(context, stream, shard);
@@ -30,14 +30,13 @@ export async function getRecords(
   const bytesMax = sizes.getRecordsBytesMax;
   const taken = await readShard(context, stream, shard, { fromOffset: iterator.offset, recordsMax, bytesMax, nowMs });
   spend(context, stream, shard, taken.bytes);
+  const { records: Records, millisBehind: MillisBehindLatest, nextOffset } = taken;
   // A closed shard read to its end has no next iterator; it says where its readers go on.
-  const isFinished = isReadToItsEnd(shard, taken.nextOffset);
-  return {
-    Records: taken.records,
-    ...(isFinished && { ChildShards: stream.childrenOf(shard).map(describeChild) }),
-    ...(!isFinished && { NextShardIterator: sealIterator(context, stream, shard.number, taken.nextOffset) }),
-    MillisBehindLatest: taken.millisBehind,
-  };
+  if (isReadToItsEnd(shard, nextOffset)) {
+    return { Records, ChildShards: stream.childrenOf(shard).map(describeChild), MillisBehindLatest };
+  }
+  const NextShardIterator = context.iterators.seal(stream, shard.number, nextOffset);
+  return { Records, NextShardIterator, MillisBehindLatest };
 }
 
 function locate(
@@ -77,8 +76,10 @@ function checkAgreement({ StreamARN: arn, StreamId: id }: GetRecordsInput, strea
 
 /** Refused calls read nothing; what an answer took beyond the rate is waited for by the calls after it. */
 function admit(context: StreamsContext, stream: Stream, shard: Shard): void {
+  const { throttle } = context;
+  if (!throttle.isLimited('shard-read-bytes') && !throttle.isLimited('shard-read-calls')) return;
   const of = `${stream.record.incarnation}/${shard.number}`;
-  const isAdmitted = context.throttle.take([
+  const isAdmitted = throttle.take([
     { limit: 'shard-read-bytes', of, amount: 1 },
     { limit: 'shard-read-calls', of, amount: 1 },
   ]);

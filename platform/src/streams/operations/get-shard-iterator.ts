@@ -6,7 +6,6 @@ import {
 import type { Caller, StreamsContext } from '../context.ts';
 import { refuseDryRun } from '../dry-run.ts';
 import { resolveForData } from '../resolve.ts';
-import { sealIterator } from '../shard-iterator.ts';
 import { checkCombination, findShard, offsetOfStart } from '../start-position.ts';
 import { rateExceeded } from '../wire-errors.ts';
 
@@ -30,5 +29,5 @@ export async function getShardIterator(
   checkCombination(position);
   const start = offsetOfStart(context, stream, shard, position);
   refuseDryRun(input.DryRun);
-  return { ShardIterator: sealIterator(context, stream, shard.number, await start()) };
+  return { ShardIterator: context.iterators.seal(stream, shard.number, await start()) };
 }

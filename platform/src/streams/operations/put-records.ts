@@ -7,6 +7,7 @@ import {
   type PutRecordsResultEntry,
   InternalFailureException,
   ProvisionedThroughputExceededException,
+  type WireError,
 } from '../../model/index.ts';
 import {
   BatchBuilder,
@@ -14,6 +15,7 @@ import {
   recordOverheadBytesMax,
   type AppendEntry,
   type AppendOutcome,
+  type RejectReason,
 } from '../../log/index.ts';
 import type { Caller, StreamsContext } from '../context.ts';
 import { refuseDryRun } from '../dry-run.ts';
@@ -49,32 +51,42 @@ export async function putRecord(
   if (input.SequenceNumberForOrdering !== undefined) checkOrdering(context, stream, input.SequenceNumberForOrdering);
   const keyBytes = keyBytesOf(input);
   const bytes = checkSize(stream, input, keyBytes);
-  const shard = stream.routes.shards[routeOf(stream.routes, input)] as Shard;
+  let shard = shardOf(stream, input);
   refuseDryRun(input.DryRun);
   if (!isAdmitted(context, stream, shard, bytes)) {
     throw new ProvisionedThroughputExceededException(rateExceeded(shard.number, stream.record));
   }
-  return storeOne(context, stream, shard, input);
+  // Once, but for a stream that is resharded meanwhile: then the record goes where its key goes now.
+  for (;;) {
+    const [outcome] = await context.log.append([appendOfOne(stream, shard, input, keyBytes)]);
+    if (outcome?.kind === 'stored') {
+      const SequenceNumber = stream.sequenceNumbers(shard).at(outcome.baseOffset);
+      return { ShardId: formatShardId(shard.number), SequenceNumber };
+    }
+    if (outcome?.kind !== 'rejected') throw unknownPut();
+    if (outcome.reason !== 'closed') throw rejection(outcome.reason, stream);
+    shard = shardOf(stream, input);
+  }
 }
 
-async function storeOne(context: StreamsContext, stream: Stream, shard: Shard, entry: Entry): Promise<PutRecordOutput> {
-  const keyBytes = keyBytesOf(entry);
-  const builder = new BatchBuilder(batchHeaderBytes + recordOverheadBytesMax + entry.Data.length + keyBytes);
-  builder.add(entry.PartitionKey as string, keyBytes, entry.Data);
-  const { incarnation: group } = stream.record;
-  const [outcome] = await context.log.append([{ group, shard: shard.number, batch: builder.finish(), recordCount: 1 }]);
-  if (outcome?.kind === 'stored') {
-    const SequenceNumber = stream.sequenceNumbers(shard).at(outcome.baseOffset);
-    return { ShardId: formatShardId(shard.number), SequenceNumber };
+const shardOf = ({ routes }: Stream, entry: Entry): Shard => routes.shards[routeOf(routes, entry)] as Shard;
+
+function appendOfOne(stream: Stream, shard: Shard, { PartitionKey, Data }: Entry, keyBytes: number): AppendEntry {
+  const builder = new BatchBuilder(batchHeaderBytes + recordOverheadBytesMax + Data.length + keyBytes);
+  builder.add(PartitionKey as string, keyBytes, Data);
+  return { group: stream.record.incarnation, shard: shard.number, batch: builder.finish(), recordCount: 1 };
+}
+
+function rejection(reason: Exclude<RejectReason, 'closed'>, { record }: Stream): WireError {
+  switch (reason) {
+    case 'absent':
+      return streamNotFound(record);
+    case 'overloaded':
+      return new ProvisionedThroughputExceededException(rejectedPut(reason));
+    case 'disk-full':
+    case 'read-only':
+      return new InternalFailureException(rejectedPut(reason));
   }
-  if (outcome?.kind !== 'rejected') throw unknownPut();
-  if (outcome.reason === 'closed') {
-    // The stream was resharded meanwhile; the record goes where its key goes now.
-    return storeOne(context, stream, stream.routes.shards[routeOf(stream.routes, entry)] as Shard, entry);
-  }
-  if (outcome.reason === 'absent') throw streamNotFound(stream.record);
-  if (outcome.reason === 'overloaded') throw new ProvisionedThroughputExceededException(rejectedPut(outcome.reason));
-  throw new InternalFailureException(rejectedPut(outcome.reason));
 }
 
 export async function putRecords(

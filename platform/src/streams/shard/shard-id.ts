@@ -1,6 +1,15 @@
+/** Ids made lately: there is one in every answer to a put. */
+const known = new Map<number, string>();
+const KNOWN_MAX = 10_000;
+
 /** `shardId-` and twelve digits. */
 export function formatShardId(shard: number): string {
-  return `shardId-${String(shard).padStart(12, '0')}`;
+  let id = known.get(shard);
+  if (id !== undefined) return id;
+  id = `shardId-${String(shard).padStart(12, '0')}`;
+  if (known.size >= KNOWN_MAX) known.clear();
+  known.set(shard, id);
+  return id;
 }
 
 /** Lenient as the service is: what follows the first `-`, or all of it. Undefined when that is no shard number. Source: data recorded by kinesalite. */

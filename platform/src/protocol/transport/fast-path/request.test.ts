@@ -57,6 +57,14 @@ describe('a request on the fast path', () => {
     expect(read(text)).toBe('other');
   });
 
+  it('does not take a name for another of the same hash', () => {
+    const strange = read(withHeader('origk0: https://elsewhere')) as FastRequest;
+    expect([strange.header('origin'), strange.header('origk0')]).toEqual([undefined, 'https://elsewhere']);
+    expect(read(common.replace('host', 'hou6'))).toBe('other');
+    expect(read(withHeader('hou6: elsewhere'))).toBe('other');
+    expect(read(withHeader('expee6: 100-continue'))).toBe('other');
+  });
+
   it('is left to Node just above its limits, and not at them', () => {
     const heads = [limits.headerBytesMax, limits.headerBytesMax + 1].map((bytes) => read(headOf(bytes)));
     expect(heads).toEqual([expect.any(FastRequest), 'other']);

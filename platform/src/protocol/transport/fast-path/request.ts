@@ -15,32 +15,39 @@ export interface FastLimits {
 
 const START = Buffer.from('POST / HTTP/1.1\r\n');
 const HEADERS_MAX = 64;
-const NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
+/** Names whose hash is kept; under `--auth` clients choose some of those that are asked for. */
+const HASHES_MAX = 1000;
 const LENGTH = /^\d{1,9}$/;
-/** Headers that change what a message or a connection is. */
-const OTHERWISE: ReadonlySet<string> = new Set([
-  'transfer-encoding',
-  'expect',
-  'upgrade',
-  'trailer',
-  'proxy-connection',
-  'http2-settings',
-]);
 
+const TAB = 0x09;
+const BLANK = 0x20;
 const COLON = 0x3a;
 const CR = 0x0d;
 const LF = 0x0a;
-const isText = Uint8Array.from({ length: 256 }, (_, byte) => (byte === 9 || (byte >= 0x20 && byte <= 0x7e) ? 1 : 0));
+/** This bit makes a letter lower-case and leaves digits and hyphens as they are. */
+const LOWER = 0x20;
+const isOfText = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte === TAB || (byte >= BLANK && byte <= 0x7e) ? 1 : 0,
+);
+const isOfName = Uint8Array.from({ length: 256 }, (_, byte) =>
+  /[!#$%&'*+.^_`|~0-9A-Za-z-]/.test(String.fromCharCode(byte)) ? 1 : 0,
+);
 
-/** The headers of a request, and where its body lies. */
+/**
+ * The headers of a request, and where its body lies. Names and values stay in the text of the head until somebody asks for one: few are
+ * ever looked at. A line is found by the hash of its name.
+ */
 export class FastRequest {
   readonly bodyStart: number;
   /** Just past the last byte. */
   readonly end: number;
-  readonly #headers: Headers;
+  readonly #head: string;
+  /** Four for each header line, see {@link markLines}. */
+  readonly #marks: readonly number[];
 
-  private constructor(headers: Headers, bodyStart: number, end: number) {
-    this.#headers = headers;
+  private constructor(head: string, marks: readonly number[], bodyStart: number, end: number) {
+    this.#head = head;
+    this.#marks = marks;
     this.bodyStart = bodyStart;
     this.end = end;
   }
@@ -56,93 +63,96 @@ export class FastRequest {
     const marks: number[] = [];
     const headEnd = markLines(bytes, limits.headerBytesMax, marks);
     if (typeof headEnd === 'string') return headEnd;
-    const headers = new Headers(latin1Slice(bytes, 0, headEnd), marks);
-    const bodyBytes = headers.bodyBytes();
+    const head = latin1Slice(bytes, 0, headEnd);
+    const bodyBytes = bodyBytesOf(head, marks);
     const bodyStart = headEnd + 2;
     const end = bodyStart + (bodyBytes ?? 0);
     if (bodyBytes === undefined || end > limits.requestBytesMax) return 'other';
-    return end > bytes.length ? 'incomplete' : new FastRequest(headers, bodyStart, end);
+    return end > bytes.length ? 'incomplete' : new FastRequest(head, marks, bodyStart, end);
   }
 
   /** A header by lower-case name, without the white space around it. */
   header(name: string): string | undefined {
-    return this.#headers.value(name);
+    return valueOf(this.#head, this.#marks, name);
   }
 }
 
 /**
- * Notes for each header line where it starts, where its colon is and where it ends.
+ * Notes for each header line the hash of its name, where it starts, where its colon is and where it ends.
  *
  * @returns where the empty line is
  */
 function markLines(bytes: Buffer, bytesMax: number, marks: number[]): number | 'incomplete' | 'other' {
-  const end = Math.min(bytes.length, bytesMax);
-  let lineStart = START.length;
-  let colon = -1;
-  for (let at = lineStart; at + 1 < end; at++) {
-    const byte = bytes[at] as number;
-    if (byte === COLON) {
-      if (colon < 0) colon = at;
-    } else if (isText[byte] === 0) {
-      if (byte !== CR || bytes[at + 1] !== LF) return 'other';
-      if (at === lineStart) return at;
-      if (colon < 0) return 'other';
-      marks.push(lineStart, colon, at);
-      lineStart = at + 2;
-      colon = -1;
-      at++;
-    }
+  const end = Math.min(bytes.length, bytesMax) - 1;
+  let at = START.length;
+  while (at < end) {
+    const lineStart = at;
+    let hash = 0;
+    while (at < end && isOfName[bytes[at] as number] === 1) hash = hashStep(hash, bytes[at++] as number);
+    if (at === end) break;
+    if (at === lineStart && bytes[at] === CR && bytes[at + 1] === LF) return at;
+    if (at === lineStart || bytes[at] !== COLON) return 'other';
+    const colon = at++;
+    while (at < end && isOfText[bytes[at] as number] === 1) at++;
+    if (at === end) break;
+    if (bytes[at] !== CR || bytes[at + 1] !== LF) return 'other';
+    marks.push(hash, lineStart, colon, at);
+    at += 2;
   }
   return bytes.length < bytesMax ? 'incomplete' : 'other';
 }
 
-/** Header lines; values are cut out of the text only when they are asked for, as few of them are. */
-class Headers {
-  readonly #text: string;
-  /** Three for each line, see {@link markLines}. */
-  readonly #marks: readonly number[];
-  /** Lower-case, each once. */
-  readonly #names: string[] = [];
+/** Of one more character; upper and lower case are the same. */
+const hashStep = (hash: number, code: number): number => (Math.imul(hash, 31) + (code | LOWER)) | 0;
 
-  constructor(text: string, marks: readonly number[]) {
-    this.#text = text;
-    this.#marks = marks;
-  }
+const hashes = new Map<string, number>();
 
-  value(name: string): string | undefined {
-    const line = this.#names.indexOf(name) * 3;
-    return line < 0 ? undefined : this.#text.slice((this.#marks[line + 1] as number) + 1, this.#marks[line + 2]).trim();
-  }
-
-  /** Reads the names; returns the length of the body, `undefined` when the head is for Node to read. */
-  bodyBytes(): number | undefined {
-    const marks = this.#marks;
-    if (marks.length > HEADERS_MAX * 3) return undefined;
-    for (let line = 0; line < marks.length; line += 3) {
-      const name = nameOf(this.#text.slice(marks[line], marks[line + 1]));
-      if (name === undefined || OTHERWISE.has(name) || this.#names.includes(name)) return undefined;
-      this.#names.push(name);
-    }
-    if (!this.#names.includes('host')) return undefined;
-    if ((this.value('connection') ?? 'keep-alive').toLowerCase() !== 'keep-alive') return undefined;
-    const length = this.value('content-length') ?? '';
-    return LENGTH.test(length) ? Number(length) : undefined;
-  }
+/** Hash of one of the names that the server asks for. */
+function hashOf(name: string): number {
+  let hash = hashes.get(name);
+  if (hash !== undefined) return hash;
+  hash = 0;
+  for (let at = 0; at < name.length; at++) hash = hashStep(hash, name.charCodeAt(at));
+  if (hashes.size < HASHES_MAX) hashes.set(name, hash);
+  return hash;
 }
 
-/** Header names seen, by their spelling: clients send the same ones all day. */
-const knownNames = new Map<string, string>();
-const KNOWN_NAMES_MAX = 1000;
-const KNOWN_CHARS_MAX = 64;
+/** Of headers that change what a message or a connection is. */
+const otherwise = ['transfer-encoding', 'expect', 'upgrade', 'trailer', 'proxy-connection', 'http2-settings'].map(
+  hashOf,
+);
 
-/** In lower case; `undefined` when it is not the name of a header. */
-function nameOf(spelling: string): string | undefined {
-  const known = knownNames.get(spelling);
-  if (known !== undefined) return known;
-  const name = spelling.toLowerCase();
-  if (!NAME.test(name)) return undefined;
-  if (spelling.length > KNOWN_CHARS_MAX) return name;
-  if (knownNames.size >= KNOWN_NAMES_MAX) knownNames.clear();
-  knownNames.set(spelling, name);
-  return name;
+/** Length of the body; `undefined` when the head is for Node to read. */
+function bodyBytesOf(head: string, marks: readonly number[]): number | undefined {
+  if (marks.length > HEADERS_MAX * 4 || hasTwice(marks)) return undefined;
+  for (const hash of otherwise) if (hasHash(marks, hash)) return undefined;
+  if (valueOf(head, marks, 'host') === undefined) return undefined;
+  if ((valueOf(head, marks, 'connection') ?? 'keep-alive').toLowerCase() !== 'keep-alive') return undefined;
+  const length = valueOf(head, marks, 'content-length') ?? '';
+  return LENGTH.test(length) ? Number(length) : undefined;
+}
+
+/** Whether two names have one hash, as a name that comes twice has. */
+function hasTwice(marks: readonly number[]): boolean {
+  for (let line = 4; line < marks.length; line += 4) {
+    for (let before = 0; before < line; before += 4) if (marks[before] === marks[line]) return true;
+  }
+  return false;
+}
+
+function hasHash(marks: readonly number[], hash: number): boolean {
+  for (let line = 0; line < marks.length; line += 4) if (marks[line] === hash) return true;
+  return false;
+}
+
+function valueOf(head: string, marks: readonly number[], name: string): string | undefined {
+  const hash = hashOf(name);
+  for (let line = 0; line < marks.length; line += 4) {
+    if (marks[line] !== hash) continue;
+    const colon = marks[line + 2] as number;
+    // A stranger may have found another name of this hash.
+    if (head.slice(marks[line + 1], colon).toLowerCase() !== name) return undefined;
+    return head.slice(colon + 1, marks[line + 3]).trim();
+  }
+  return undefined;
 }

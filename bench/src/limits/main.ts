@@ -1,16 +1,17 @@
 import { createHash } from 'node:crypto';
 import { openSync } from 'node:fs';
 import { createServer, type ServerResponse } from 'node:http';
+import { createServer as createBareServer } from 'node:net';
 import { CommitGroup } from './commit-group.ts';
 
 /**
- * What plain Node can do with the same put bodies, step by step: `receive` reads the body and answers; `parse` adds
+ * What plain Node can do with the same put bodies, step by step: `echo` answers whatever a socket brings, unread; `receive` reads the body and answers; `parse` adds
  * JSON.parse; `memory` adds base64, MD5 of each key and a full answer; `durable` adds an append and one fdatasync for
  * each group of waiting calls. None is a Kinesis server: no validation, no shard map, no index, no reads.
  *
  * Arguments: mode, port, file.
  */
-type Mode = 'receive' | 'parse' | 'memory' | 'durable';
+type Mode = 'echo' | 'receive' | 'parse' | 'memory' | 'durable';
 
 interface PutEntry {
   readonly Data: string;
@@ -21,11 +22,19 @@ const [mode, port, path] = process.argv.slice(2) as [Mode, string, string];
 const emptyAnswer = Buffer.from('{"FailedRecordCount":0,"Records":[]}');
 const group = mode === 'durable' ? new CommitGroup(openSync(path, 'w')) : undefined;
 
-createServer((request, response) => {
-  const chunks: Buffer[] = [];
-  request.on('data', (chunk: Buffer) => chunks.push(chunk));
-  request.on('end', () => handle(chunks, response));
-}).listen(Number(port), '127.0.0.1');
+const server =
+  mode === 'echo'
+    ? createBareServer({ noDelay: true }, (socket) => {
+        const answer = `HTTP/1.1 200 OK\r\nContent-Length: ${emptyAnswer.length}\r\n\r\n${emptyAnswer.toString()}`;
+        socket.on('data', () => socket.write(answer, 'latin1'));
+        socket.on('error', () => socket.destroy());
+      })
+    : createServer((request, response) => {
+        const chunks: Buffer[] = [];
+        request.on('data', (chunk: Buffer) => chunks.push(chunk));
+        request.on('end', () => handle(chunks, response));
+      });
+server.listen(Number(port), '127.0.0.1');
 
 function handle(chunks: Buffer[], response: ServerResponse): void {
   if (mode === 'receive') return reply(response, emptyAnswer);

@@ -8,6 +8,8 @@ import { Subscriber } from './subscriber.ts';
 
 const streamName = 'bench-fan-out';
 const settleMs = 500;
+/** At a call a millisecond V8 takes so long until it has compiled what polls run; idle pollers go on for days. */
+const pollsSettleMs = 40_000;
 const lastRecordsMs = 1500;
 const lanes = 8;
 
@@ -133,7 +135,7 @@ export async function idle(job: IdleJob): Promise<Figures> {
   const api = new Api(job.address);
   const state = { isStopped: false };
   const ends = job.how === 'subscriptions' ? await subscribeIdle(api, job) : await pollIdle(api, job, state);
-  await sleep(2 * settleMs + 1000);
+  await sleep(job.how === 'subscriptions' ? 2 * settleMs + 1000 : pollsSettleMs);
   const usage = new UsageMeter(job.serverPid);
   await sleep(job.measureSeconds * 1000);
   const used = usage.stop();

@@ -34,7 +34,7 @@ export const idle: Scenario = {
     (['pollers', 'subscriptions'] as const).map((how) => ({
       scenario: 'idle',
       variant: `${idleReaders} ${how}`,
-      targets: how === 'pollers' ? ['millrace', 'receive'] : ['millrace'],
+      targets: how === 'pollers' ? ['millrace', 'echo', 'receive'] : ['millrace'],
       metrics: [lower('serverCpuPercent', 'server CPU %', 2), ...usageMetrics.slice(1)],
       run: async ({ target, options, load, start }) => {
         const { address, pid } = await start();

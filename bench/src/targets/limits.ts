@@ -13,6 +13,7 @@ export const naiveDurable = 'naive-durable';
 
 /** Bare Node servers, from the cheapest to the one that does all that a naive server would. */
 export const limits: readonly Target[] = [
+  limit('echo', 'echo', 'nothing: a socket is answered'),
   limit('receive', 'receive', 'nothing: the body is read'),
   limit('parse', 'parse', 'nothing: the body is parsed'),
   limit('naive-memory', 'memory', 'memory only'),

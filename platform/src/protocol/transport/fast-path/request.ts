@@ -150,8 +150,9 @@ function valueOf(head: string, marks: readonly number[], name: string): string |
   for (let line = 0; line < marks.length; line += 4) {
     if (marks[line] !== hash) continue;
     const colon = marks[line + 2] as number;
+    const spelling = head.slice(marks[line + 1], colon);
     // A stranger may have found another name of this hash.
-    if (head.slice(marks[line + 1], colon).toLowerCase() !== name) return undefined;
+    if (spelling !== name && spelling.toLowerCase() !== name) return undefined;
     return head.slice(colon + 1, marks[line + 3]).trim();
   }
   return undefined;

@@ -19,6 +19,8 @@ describe('a request on the fast path', () => {
     const request = read(common) as FastRequest;
     expect(request.header('x-amz-target')).toBe('Kinesis_20131202.PutRecord');
     expect(request.header('absent')).toBeUndefined();
+    expect((read(withHeader('X-Case: a')) as FastRequest).header('x-case')).toBe('a');
+    expect((read(withHeader('X-Case: a')) as FastRequest).header('X-Case')).toBeUndefined();
     expect(common.slice(request.bodyStart, request.end)).toBe(body);
   });
 

@@ -17,6 +17,7 @@ const START = Buffer.from('POST / HTTP/1.1\r\n');
 const HEADERS_MAX = 64;
 /** Names whose hash is kept; under `--auth` clients choose some of those that are asked for. */
 const HASHES_MAX = 1000;
+const HASHED_CHARS_MAX = 64;
 const LENGTH = /^\d{1,9}$/;
 
 const TAB = 0x09;
@@ -113,7 +114,8 @@ function hashOf(name: string): number {
   if (hash !== undefined) return hash;
   hash = 0;
   for (let at = 0; at < name.length; at++) hash = hashStep(hash, name.charCodeAt(at));
-  if (hashes.size < HASHES_MAX) hashes.set(name, hash);
+  // A copy: a name cut out of a head would keep all of that head.
+  if (name.length <= HASHED_CHARS_MAX && hashes.size < HASHES_MAX) hashes.set(Buffer.from(name).toString(), hash);
   return hash;
 }
 
@@ -150,9 +152,8 @@ function valueOf(head: string, marks: readonly number[], name: string): string |
   for (let line = 0; line < marks.length; line += 4) {
     if (marks[line] !== hash) continue;
     const colon = marks[line + 2] as number;
-    const spelling = head.slice(marks[line + 1], colon);
     // A stranger may have found another name of this hash.
-    if (spelling !== name && spelling.toLowerCase() !== name) return undefined;
+    if (head.slice(marks[line + 1], colon).toLowerCase() !== name) return undefined;
     return head.slice(colon + 1, marks[line + 3]).trim();
   }
   return undefined;

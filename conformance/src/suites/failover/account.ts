@@ -1,6 +1,6 @@
 import { Journal } from '../kcl/journal.ts';
 
-/** A record that was processed again. */
+/** A record that was processed again from the same place. */
 export interface Repeat {
   readonly shard: string;
   readonly sequenceNumber: string;
@@ -23,7 +23,7 @@ export class Account {
   readonly repeats: Repeat[] = [];
   /** By shard, in the order in which lines came. */
   readonly #passages = new Map<string, Passage[]>();
-  /** By record: who has processed it last. */
+  /** By record and place, since a producer puts again what has landed in a wrong shard: who has processed it last. */
   readonly #last = new Map<string, string>();
 
   note(line: string, worker: string): void {
@@ -33,7 +33,7 @@ export class Account {
     const passages = this.#passages.get(shard as string) ?? [];
     this.#passages.set(shard as string, passages);
     passages.push({ nanos: BigInt(nanos as string), worker, sequenceNumber: sequenceNumber as string });
-    const record = `${key}/${number}`;
+    const record = `${sequenceNumber}/${key}/${number}`;
     const before = this.#last.get(record);
     this.#last.set(record, worker);
     if (before === undefined) return;

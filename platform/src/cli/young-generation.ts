@@ -5,11 +5,13 @@ const bytesMax = 16 * 1024 * 1024;
 
 /**
  * Keeps V8's young generation at 16 MiB. By itself it grows to 128 MiB under load, and buffers that are let go of wait for its collections:
- * a third of the server's memory, for a speed that hardly differs.
+ * a third of the server's memory, for a speed that hardly differs. So small a one is collected by one thread: to call others to it
+ * costs more than they take off.
  *
  * `--max-semi-space-size` says the same, but only on a command line. The factor of growth is looked at by each collection.
  */
 export function boundYoungGeneration(): void {
+  v8.setFlagsFromString('--no-parallel-scavenge');
   let mayGrow = true;
   const observer = new PerformanceObserver(() => {
     const isBelow = youngGenerationBytes() < bytesMax;

@@ -21,9 +21,13 @@ export interface Passage {
 export class Account {
   readonly journal = new Journal();
   readonly repeats: Repeat[] = [];
+  /** Records, as `KEY/NUMBER`, that came from a second place: they were put more than once. */
+  readonly twins: string[] = [];
   /** By shard, in the order in which lines came. */
   readonly #passages = new Map<string, Passage[]>();
-  /** By record and place, since a producer puts again what has landed in a wrong shard: who has processed it last. */
+  /** Records that have come. */
+  readonly #seen = new Set<string>();
+  /** By record and sequence number: who has processed it last. */
   readonly #last = new Map<string, string>();
 
   note(line: string, worker: string): void {
@@ -33,10 +37,15 @@ export class Account {
     const passages = this.#passages.get(shard as string) ?? [];
     this.#passages.set(shard as string, passages);
     passages.push({ nanos: BigInt(nanos as string), worker, sequenceNumber: sequenceNumber as string });
-    const record = `${sequenceNumber}/${key}/${number}`;
-    const before = this.#last.get(record);
-    this.#last.set(record, worker);
-    if (before === undefined) return;
+    const record = `${key}/${number}`;
+    const place = `${record} ${sequenceNumber}`;
+    const before = this.#last.get(place);
+    this.#last.set(place, worker);
+    if (before === undefined) {
+      if (this.#seen.has(record)) this.twins.push(record);
+      this.#seen.add(record);
+      return;
+    }
     this.repeats.push({
       shard: shard as string,
       sequenceNumber: sequenceNumber as string,

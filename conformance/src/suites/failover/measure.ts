@@ -71,13 +71,14 @@ function spreadOf(sorted: readonly number[]): string {
 }
 
 async function judgeRecords(checks: Checks, { total, acknowledged }: Ticker, fleet: Fleet): Promise<void> {
-  const { journal, repeats } = fleet.account;
+  const { journal, repeats, twins } = fleet.account;
   await checks.check(`every one of ${total} acknowledged records is processed, in order, and nothing else`, () =>
     mustBeEmpty([
       ...journal.missing(acknowledged),
       ...journal.outOfOrder(),
       ...journal.invented(acknowledged),
       ...journal.strange,
+      ...twins,
     ]),
   );
   const ofLiving = repeats.filter(({ before }) => !fleet.killed.has(before));

@@ -22,6 +22,8 @@ export class ProducedStream {
   readonly name: string;
   /** By key: how many have been acknowledged. */
   readonly acknowledged = new Map<string, number>();
+  /** Records, as `KEY/NUMBER`, that took the producer more than one attempt: one that a reshard sent to a wrong shard is there twice. */
+  readonly putAgain = new Set<string>();
   reshards = 0;
   readonly #puts: Connection;
   readonly #control: Connection;
@@ -63,7 +65,13 @@ export class ProducedStream {
   }
 
   async #putPacked(): Promise<void> {
-    await this.#producer?.putAll(packedKeys.map((key) => ({ partitionKey: key, data: this.#nextOf(key) })));
+    const producer = this.#producer as Producer;
+    const put = async (key: string): Promise<void> => {
+      const ticket = await producer.put({ partitionKey: key, data: this.#nextOf(key) });
+      const { attempts } = await ticket.acknowledged;
+      if (attempts.length > 1) this.putAgain.add(`${key}/${this.#numberOf(key)}`);
+    };
+    await Promise.all(packedKeys.map(put));
   }
 
   #nextOf(key: string): string {

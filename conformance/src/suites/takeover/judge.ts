@@ -10,6 +10,9 @@ export async function judgeRelay(relay: Relay, stream: ProducedStream, checks: C
   const { account, legs } = relay;
   checks.prefix = `${relay.name}: `;
   await judgeJournal(account.journal, stream, checks);
+  await checks.check(`none but what was put again is there twice (${account.twins.length})`, () =>
+    mustBeEmpty(account.twins.filter((record) => !stream.putAgain.has(record))),
+  );
   for (const [i, leg] of legs.entries()) {
     const next = legs[i + 1];
     if (next === undefined) continue;

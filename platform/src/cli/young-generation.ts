@@ -8,16 +8,17 @@ const bytesMax = 16 * 1024 * 1024;
  * a third of the server's memory, for a speed that hardly differs. So small a one is collected by one thread: to call others to it
  * costs more than they take off.
  *
- * `--max-semi-space-size` says the same, but only on a command line. The factor of growth is looked at by each collection.
+ * `--max-semi-space-size` says the same, but only on a command line. The factor of growth is looked at by each collection. While V8 marks
+ * the old generation it collects no young one: what is made meanwhile comes on top, until the marking's end.
  */
 export function boundYoungGeneration(): void {
   v8.setFlagsFromString('--no-parallel-scavenge');
   let mayGrow = true;
   const observer = new PerformanceObserver(() => {
-    const isBelow = youngGenerationBytes() < bytesMax;
-    if (isBelow === mayGrow) return;
-    mayGrow = isBelow;
-    v8.setFlagsFromString(`--semi-space-growth-factor=${isBelow ? 2 : 1}`);
+    const mayDouble = youngGenerationBytes() <= bytesMax / 2;
+    if (mayDouble === mayGrow) return;
+    mayGrow = mayDouble;
+    v8.setFlagsFromString(`--semi-space-growth-factor=${mayDouble ? 2 : 1}`);
   });
   observer.observe({ entryTypes: ['gc'] });
 }

@@ -1,4 +1,5 @@
 import { isAscii, isUtf8 } from 'node:buffer';
+import { readInParts } from './json-parts.ts';
 import { latin1Slice, utf8Slice } from './native-buffer.ts';
 
 /**
@@ -16,9 +17,9 @@ const SEPARATORS = [0x2c, 0x5b, 0x7b] as const;
  */
 export function readJson(body: Buffer): unknown {
   if (body.length > SEPARATORS_MAX) boundValues(body);
-  if (isAscii(body)) return JSON.parse(latin1Slice(body, 0, body.length));
-  if (!isUtf8(body)) throw new SyntaxError('the body is not UTF-8');
-  return JSON.parse(utf8Slice(body, 0, body.length));
+  const isPlain = isAscii(body);
+  if (!isPlain && !isUtf8(body)) throw new SyntaxError('the body is not UTF-8');
+  return readInParts(body, isPlain) ?? JSON.parse((isPlain ? latin1Slice : utf8Slice)(body, 0, body.length));
 }
 
 function boundValues(body: Buffer): void {

@@ -47,6 +47,7 @@ describe('a large JSON body', () => {
       JSON.stringify({ Records: records.map((each) => ({ ...each, Key: '},'.repeat(700) })) }),
     ],
     ['is cut deeper inside', JSON.stringify({ Records: records.map((each) => [each, each]) })],
+    ['has an element as large as two parts', JSON.stringify({ Records: [{ Data: 'A'.repeat(200_000) }, ...records] })],
     ['has a list of nothing', `{"Records":[${' '.repeat(200_000)}]}`],
     ['has anything but plain strings beside its list', JSON.stringify({ DryRun: true, Records: records })],
     ['has a name that is not plain', JSON.stringify({ Records: records, StreamName: 'ö' })],

@@ -22,7 +22,7 @@ const COMMA_BYTES = 1;
  * brackets is a row of whole elements, so that the next part begins with an element again.
  *
  * @param body        UTF-8
- * @param partBytes   what a part has at least, but for the last; a body of no more than two is not large
+ * @param partBytes   what a part has at least, and at most twice; a body of no more than that is not large
  */
 export function readInParts(body: Buffer, isAscii: boolean, partBytes: number = PART_BYTES): object | undefined {
   if (body.length <= 2 * partBytes) return undefined;
@@ -38,9 +38,10 @@ export function readInParts(body: Buffer, isAscii: boolean, partBytes: number = 
     if (!Array.isArray(list)) return undefined;
     let from = before[0].length;
     for (let isLast = false; !isLast;) {
-      const cut = body.indexOf(BETWEEN_ELEMENTS, from + partBytes);
-      isLast = cut < 0 || cut >= end;
-      const to = isLast ? end : cut + 1;
+      isLast = end - from <= 2 * partBytes;
+      const to = isLast ? end : elementEnd(body, from + partBytes, from + 2 * partBytes);
+      // An element too large for it to be of use.
+      if (to === undefined) return undefined;
       const elements = JSON.parse(`[${textOf(body, from, to)}]`) as unknown[];
       // Nothing between two commas.
       if (elements.length === 0) return undefined;
@@ -52,4 +53,10 @@ export function readInParts(body: Buffer, isAscii: boolean, partBytes: number = 
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }
+}
+
+/** Where the next element ends that one follows on, if it does before `end`. */
+function elementEnd(body: Buffer, start: number, end: number): number | undefined {
+  const at = body.subarray(start, end).indexOf(BETWEEN_ELEMENTS);
+  return at < 0 ? undefined : start + at + 1;
 }

@@ -25,6 +25,7 @@ interface SlowKind {
 const headMsMax = 16_000;
 const stallMsMax = 24_000;
 const bodyMsMax = 72_000;
+const idleMsMax = 90_000;
 /** A body of unknown length may first have to wait for its share. */
 const unknownMsMax = 90_000;
 
@@ -96,7 +97,7 @@ function slowKinds(port: number): SlowKind[] {
   ]);
   const declared = Buffer.concat([block, fields([['content-length', '100']])]);
   return [
-    { name: 'a connection that says nothing', start: nothing, trickle: nothing, closedMsMax: headMsMax },
+    { name: 'a connection that says nothing', start: nothing, trickle: nothing, closedMsMax: idleMsMax },
     { name: 'a head of a byte a second', start: nothing, trickle: whole, closedMsMax: headMsMax },
     { name: 'a head that stops', start: whole.subarray(0, 60), trickle: nothing, closedMsMax: headMsMax },
     {
@@ -143,7 +144,7 @@ function slowKinds(port: number): SlowKind[] {
       name: 'an HTTP/2 connection that says no more than its preface',
       start: preface,
       trickle: nothing,
-      closedMsMax: 90_000,
+      closedMsMax: idleMsMax,
     },
     {
       name: 'HTTP/2 continuations of a byte a second',

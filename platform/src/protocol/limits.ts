@@ -29,7 +29,7 @@ export interface ProtocolLimits {
   /** Answers made and not yet taken by the peer; those of at most `smallAnswerBytesMax` are not counted. */
   readonly answersInSendingBytesMax: number;
   readonly smallAnswerBytesMax: number;
-  /** From the first byte of a request (or the connection) to the end of its headers; also the TLS handshake. */
+  /** From the first byte of a request to the end of its headers; also the TLS handshake. */
   readonly headerTimeoutMs: number;
   /** From the moment a body may be read to its end. */
   readonly bodyTimeoutMs: number;
@@ -39,7 +39,7 @@ export interface ProtocolLimits {
   readonly bodyStallMs: number;
   /** Longest wait of a body for its share of `bodiesBytesMax`; then 503. */
   readonly bodyWaitMs: number;
-  /** A connection without a call in flight. */
+  /** A connection without a call in flight, also before its first: a busy client may need long for that. */
   readonly idleTimeoutMs: number;
   /** A peer that takes nothing of its answer for this long is cut. */
   readonly writeStallMs: number;

@@ -158,7 +158,7 @@ class OnePort implements Listener {
   }
 
   readonly #onSocket = (socket: Socket): void => {
-    const { limits, clock } = this.#options;
+    const { limits } = this.#options;
     if (this.#closing !== undefined || this.#sockets.size >= limits.connectionsMax) {
       socket.destroy();
       return;
@@ -171,7 +171,7 @@ class OnePort implements Listener {
       this.#sniffing.delete(socket);
       if (this.#sockets.size === 0) this.#onLastSocket?.();
     });
-    sniff(socket, this.#route, { clock, timeoutMs: limits.headerTimeoutMs });
+    sniff(socket, this.#route, this.#options);
   };
 
   readonly #route = (speech: Speech, socket: Socket): void => {
@@ -211,8 +211,7 @@ class OnePort implements Listener {
 
   readonly #onSecure = (socket: TLSSocket, speech: 'h1' | 'h2' | undefined): void => {
     if (speech === undefined) {
-      const { limits, clock } = this.#options;
-      sniff(socket, this.#routeSecure, { clock, timeoutMs: limits.headerTimeoutMs });
+      sniff(socket, this.#routeSecure, this.#options);
     } else this.#routeSecure(speech, socket);
   };
 

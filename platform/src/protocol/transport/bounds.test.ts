@@ -410,6 +410,15 @@ describe('connections', () => {
     expect(idle.received).toContain('200 OK');
   });
 
+  it('may take longer than headers do to say their first byte, and no longer than that for the next', async () => {
+    await start({ headerTimeoutMs: 60, idleTimeoutMs: 60_000 });
+    const late = client();
+    const stopped = client('P');
+    await stopped.closed;
+    late.socket.write(rawRequest(put, bodyOf(100)));
+    expect(await late.until(answered)).toContain('200 OK');
+  });
+
   it('over TLS are closed alike', async () => {
     await start({ headerTimeoutMs: 60, idleTimeoutMs: 60 });
     const texts = ['', 'POST / HTTP/1.1\r\nhost: localhost\r\n', rawRequest(put, bodyOf(100))];

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../../kernel/clock.ts';
+import type { ProtocolLimits } from '../limits.ts';
 
 /** What a connection speaks. */
 export type Speech = 'tls' | 'h2' | 'h1';
@@ -12,11 +13,11 @@ const TLS_HANDSHAKE = 0x16;
 
 /**
  * Tells TLS, HTTP/2 with prior knowledge and HTTP/1.1 apart by the first bytes, however they are cut into packets: `P` alone may become
- * `PRI`, `POST` or `PUT`. A connection that does not say enough within `timeoutMs` is closed.
+ * `PRI`, `POST` or `PUT`. A connection is idle until its first byte; then it must say enough in the time that headers have.
  */
-export function sniff(socket: Socket, route: Route, options: { clock: Clock; timeoutMs: number }): void {
+export function sniff(socket: Socket, route: Route, { clock, limits }: { clock: Clock; limits: ProtocolLimits }): void {
   let seen: Buffer | undefined;
-  const timer = options.clock.after(options.timeoutMs, () => socket.destroy());
+  let timer = clock.after(limits.idleTimeoutMs, () => socket.destroy());
   const stop = (): void => {
     timer.cancel();
     socket.off('data', onData);
@@ -28,9 +29,15 @@ export function sniff(socket: Socket, route: Route, options: { clock: Clock; tim
     socket.destroy();
   };
   const onData = (chunk: Buffer): void => {
+    const isFirst = seen === undefined;
     seen = seen === undefined ? chunk : Buffer.concat([seen, chunk]);
     const speech = speechOf(seen);
-    if (speech === undefined) return;
+    if (speech === undefined) {
+      if (!isFirst) return;
+      timer.cancel();
+      timer = clock.after(limits.headerTimeoutMs, () => socket.destroy());
+      return;
+    }
     stop();
     socket.pause();
     socket.unshift(seen);

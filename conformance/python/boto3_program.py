@@ -4,6 +4,7 @@ import sys
 
 import boto3
 
+from caller_identity import check_caller_identity
 from checks import Checks
 from control_plane import check_control_plane
 from errors import check_errors
@@ -11,11 +12,13 @@ from reading import check_reading
 
 
 def main(endpoint, certificate, records):
-    client = boto3.client("kinesis", endpoint_url=endpoint, verify=None if certificate == "-" else certificate)
+    options = {"endpoint_url": endpoint, "verify": None if certificate == "-" else certificate}
+    client = boto3.client("kinesis", **options)
     checks = Checks()
     check_reading(client, checks, int(records))
     check_control_plane(client, checks)
     check_errors(client, checks)
+    check_caller_identity(client, boto3.client("sts", **options), checks)
     print(checks.line, flush=True)
 
 

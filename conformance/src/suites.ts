@@ -23,6 +23,11 @@ export const suites: Readonly<Record<string, Suite>> = {
       'Kinesis Client Library for Java 3 with DynamoDB Local: polling and fan-out, workers killed, shards split and merged (nightly: 4 workers, 10 minutes each)',
     load: async () => (await import('./suites/kcl/suite.ts')).kclSuite,
   },
+  kpl: {
+    summary:
+      'Kinesis Producer Library for Java 1: aggregated and one by one, while shards are split and merged, while the server is killed',
+    load: async () => (await import('./suites/kpl/suite.ts')).kplSuite,
+  },
   takeover: {
     summary:
       'a Java KCL application and @millrace/client take over from one another on one table, the single one of KCL 3.5 and the three of 3.0; failover on DynamoDB Local',

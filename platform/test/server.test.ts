@@ -146,8 +146,12 @@ describe('who may call', () => {
     using folder = temporaryFolder();
     const server = await start({ dataDir: folder.path, streams: 's:1' });
     const endpoint = server.endpoint.replace('http:', 'https:');
-    await expect(fetch(`${endpoint}/_millrace/health`)).rejects.toThrow();
-    const { cert: ca } = JSON.parse(readFileSync(join(folder.path, 'tls.json'), 'utf8')) as { cert: string };
+    // At the same time: it is made once.
+    const untrusted = fetch(`${endpoint}/_millrace/health`);
+    const ca = await (await fetch(`${server.endpoint}/_millrace/certificate`)).text();
+    await expect(untrusted).rejects.toThrow();
+    expect(ca).toMatch(/^-----BEGIN CERTIFICATE-----\n[^-]+-----END CERTIFICATE-----\n?$/);
+    expect(JSON.parse(readFileSync(join(folder.path, 'tls.json'), 'utf8'))).toMatchObject({ cert: ca });
     expect(statSync(join(folder.path, 'tls.json')).mode & 0o777).toBe(0o600);
     for (const host of ['127.0.0.1', 'localhost']) {
       const client = new KinesisClient({

@@ -5,7 +5,7 @@ import { aliveFailure, latencyFailure } from './checkups.ts';
 import { residentBytesMax } from './floods.ts';
 import { goodCall } from './good-calls.ts';
 import { HeartbeatThread } from './heartbeat-thread.ts';
-import { http1Bytes, type Request } from './request.ts';
+import { http1Bytes, queryAuthorization, type Request } from './request.ts';
 import { Victim } from './victim.ts';
 import { latencyLine, mebibytes, residentBytes, resetPeak } from './vitals.ts';
 import { Wire } from './wire.ts';
@@ -86,7 +86,15 @@ function amplified(): [string, Request][] {
     const body = Buffer.concat([start, Buffer.alloc(bodyBytes - start.length, unit), Buffer.of(0xff)]);
     return [name, { operation: 'PutRecords', encoding: 'cbor', body }];
   };
+  const formHeaders = { 'content-type': 'application/x-www-form-urlencoded', authorization: queryAuthorization };
+  const form: Request = {
+    operation: 'GetCallerIdentity',
+    encoding: 'json',
+    body: Buffer.alloc(bodyBytes, 'a&'),
+    headers: { ...formHeaders, 'x-amz-target': undefined },
+  };
   return [
+    ['names in a form', form],
     json('empty lists in JSON', '[],'),
     json('empty objects in JSON', '{},'),
     json('nested lists in JSON', '[[[]]],'),

@@ -18,6 +18,8 @@ const clientErrors = new Set([
   'UnknownOperationException',
   'UnrecognizedClientException',
   'ValidationException',
+  'InvalidAction',
+  'ValidationError',
 ]);
 /** Refusals of HTTP itself, which have no body. Source: data-streams reference §1.1 for 413; RFC 9110 for the others. */
 const statusesWithoutBody = new Set([400, 405, 408, 413, 417, 431]);
@@ -74,9 +76,12 @@ function misshapen(answer: Answer): string | undefined {
   return told === undefined || told === type ? undefined : `the header says ${told}: ${describe(answer)}`;
 }
 
-/** The error type of any of the forms that the reference, §1.5, has. */
+/** The error type of any of the forms that the reference, §1.5, has, and of the query protocol's. */
 function typeOf({ body }: Answer): string | undefined {
-  const xml = /^<([A-Z]\w+?)(?:\/>|>\n)/.exec(body.toString('latin1'))?.[1];
+  const text = body.toString('latin1');
+  const xml =
+    /^<([A-Z]\w+?)(?:\/>|>\n)/.exec(text)?.[1] ??
+    /^<ErrorResponse xmlns="[^"]+"><Error><Type>Sender<\/Type><Code>(\w+)</.exec(text)?.[1];
   if (xml !== undefined) return xml;
   const content = contentOf(body) as { __type?: unknown; Output?: { __type?: unknown }; error?: unknown } | undefined;
   const type = content?.__type ?? content?.Output?.__type;

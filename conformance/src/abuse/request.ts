@@ -5,9 +5,12 @@ import type { Attack, Expectation, Subject } from './attack.ts';
 import { dataFrames, endStream, fields, headerFrames, opening } from './http2-frames.ts';
 
 /** The suite's own server takes any signature. */
-export const authorization: string =
-  `AWS4-HMAC-SHA256 Credential=${credentials.accessKeyId}/20260101/${region}/kinesis/aws4_request, ` +
+const authorizationFor = (service: string): string =>
+  `AWS4-HMAC-SHA256 Credential=${credentials.accessKeyId}/20260101/${region}/${service}/aws4_request, ` +
   `SignedHeaders=host;x-amz-date, Signature=${'0'.repeat(64)}`;
+export const authorization: string = authorizationFor('kinesis');
+/** For the query protocol, where the scope says whom a form is for. */
+export const queryAuthorization: string = authorizationFor('sts');
 
 /** A request to an operation; any part of it may be wrong. */
 export interface Request {

@@ -4,6 +4,7 @@ import { amplification, hugeStream } from './amplification.ts';
 import { assault } from './assault.ts';
 import type { AttackKind, Subject } from './attack.ts';
 import { cborBodies } from './attacks/cbor-bodies.ts';
+import { formAttacks } from './attacks/forms.ts';
 import { framingAttacks } from './attacks/framing.ts';
 import { headAttacks } from './attacks/heads.ts';
 import { jsonBodies } from './attacks/json-bodies.ts';
@@ -88,6 +89,7 @@ function allKinds(subject: Subject): AttackKind[] {
     ...jsonBodies(subject),
     ...cborBodies(subject),
     ...memberAttacks(subject),
+    ...formAttacks(subject),
     ...headAttacks(subject),
     ...framingAttacks(subject),
     ...otherProtocols(subject),

@@ -1,4 +1,5 @@
 import type { ServiceModel } from '../model/index.ts';
+import type { XmlContent } from './codec/xml-writer.ts';
 import type { RequestHead } from './transport/request-head.ts';
 
 /** One call as its handler sees it: who asks, where, under which id. */
@@ -30,6 +31,21 @@ export interface ServiceBinding {
   readonly operations: Readonly<Record<string, Handler | undefined>>;
   /** Most bytes the encoded answer can have; they are reserved before the handler runs. Without it nothing is reserved. */
   answerBytesMax?(operation: string, input: unknown): number;
+}
+
+/** Serves one action of the query protocol: a form in, the content of its result element out. Throws as a {@link Handler} does. */
+export type QueryHandler = (form: URLSearchParams, call: Call) => XmlContent | Promise<XmlContent>;
+
+/** A service of the query protocol, plugged into the listener. */
+export interface QueryBinding {
+  /** In the credential scope, which is how its requests are told from others'. */
+  readonly service: string;
+  /** The only one there is. */
+  readonly version: string;
+  /** Of the answers. */
+  readonly namespace: string;
+  /** By action. */
+  readonly operations: Readonly<Record<string, QueryHandler>>;
 }
 
 /** Everything a {@link Call} is made of; `onGone` subscribes to the caller's leaving. */

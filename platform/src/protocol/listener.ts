@@ -8,13 +8,14 @@ import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Random } from '../kernel/random.ts';
 import { type Credentials, SignatureVerifier } from './auth/verifier.ts';
-import type { ServiceBinding } from './call.ts';
+import type { QueryBinding, ServiceBinding } from './call.ts';
 import type { Certificate } from './certificate.ts';
 import { ByteWriter } from './codec/byte-writer.ts';
 import type { ProtocolLimits } from './limits.ts';
 import { FrontDoor } from './pipeline/front-door.ts';
 import { type LocalRoute, LocalServer } from './pipeline/local-routes.ts';
 import { OperationRunner } from './pipeline/operation-runner.ts';
+import { QueryRunner } from './pipeline/query-runner.ts';
 import { ServiceTable } from './pipeline/service-table.ts';
 import { FastConnection, type FastPath } from './transport/fast-path/connection.ts';
 import { HttpDate } from './transport/http-date.ts';
@@ -38,6 +39,7 @@ export interface ListenerOptions extends OriginRuleOptions {
   /** Connections that do not speak TLS are closed. */
   readonly requireTls?: boolean;
   readonly services: readonly ServiceBinding[];
+  readonly queryServices: readonly QueryBinding[];
   readonly routes: readonly LocalRoute[];
   /** `undefined`: any credentials are accepted, and no signature is verified. */
   readonly credentials: Credentials | undefined;
@@ -285,6 +287,7 @@ function createFrontDoor(options: ListenerOptions, watch: StallWatch): FrontDoor
       inMaking: new ByteBudget(limits.answersInMakingBytesMax),
       logger,
     }),
+    query: new QueryRunner({ services: options.queryServices, verifier, logger }),
     local: new LocalServer({
       routes,
       access: credentials === undefined || verifier === undefined ? undefined : { credentials, verifier },

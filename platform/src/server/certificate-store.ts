@@ -9,8 +9,14 @@ const path = 'tls.json';
 /** A kept certificate is replaced when it has less than this to live. */
 export const renewBeforeMs: number = 30 * 24 * 3_600_000;
 
-/** The certificate of the settings, or one for loopback that is kept in the data folder and renewed before it ends. */
-export async function loadCertificate(config: ServerConfig, disk: Disk, clock: Clock): Promise<Certificate> {
+/** Gives the certificate of the settings, or one for loopback that is kept in the data folder and renewed before it ends. */
+export function certificateStore(config: ServerConfig, disk: Disk, clock: Clock): () => Promise<Certificate> {
+  let loading: Promise<Certificate> | undefined;
+  // Two at a time would make two, and keep only one.
+  return () => (loading ??= loadCertificate(config, disk, clock).finally(() => (loading = undefined)));
+}
+
+async function loadCertificate(config: ServerConfig, disk: Disk, clock: Clock): Promise<Certificate> {
   if (config.tlsCert !== undefined && config.tlsKey !== undefined) {
     try {
       return { cert: readTextFile(config.tlsCert), key: readTextFile(config.tlsKey) };

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import type { Clock } from '../kernel/clock.ts';
 import type { LogEngine } from '../log/index.ts';
-import type { LocalRoute } from '../protocol/index.ts';
+import type { Certificate, LocalRoute } from '../protocol/index.ts';
 import type { StreamsService } from '../streams/index.ts';
 import type { ServerConfig } from './config.ts';
 import type { Meters } from './meters.ts';
@@ -50,6 +50,17 @@ export function metricsRoute(meters: Meters, log: LogEngine): LocalRoute {
     async handle() {
       const loaded = await (registry ??= load());
       return { status: 200, contentType: loaded.contentType, body: await loaded.metrics() };
+    },
+  };
+}
+
+/** `GET /_millrace/certificate`: in PEM, for clients to be given as CA. */
+export function certificateRoute(certificate: () => Promise<Certificate>): LocalRoute {
+  return {
+    method: 'GET',
+    path: '/_millrace/certificate',
+    async handle() {
+      return { status: 200, contentType: 'application/x-pem-file', body: (await certificate()).cert };
     },
   };
 }

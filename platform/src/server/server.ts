@@ -1,4 +1,5 @@
 import { Catalog } from '../catalog/index.ts';
+import { securityTokens } from '../companions/security-tokens.ts';
 import { systemClock, type Clock } from '../kernel/clock.ts';
 import type { Disk } from '../kernel/disk.ts';
 import { MillraceError } from '../kernel/errors.ts';
@@ -11,12 +12,12 @@ import { openEmbeddedLog } from '../log/index.ts';
 import { kinesis } from '../model/index.ts';
 import { defaultLimits, listen, type Listener, type LocalRoute } from '../protocol/index.ts';
 import { StreamsService } from '../streams/index.ts';
-import { loadCertificate } from './certificate-store.ts';
+import { certificateStore } from './certificate-store.ts';
 import type { ServerConfig } from './config.ts';
 import { readCredentials } from './credentials.ts';
 import { meteredDisk } from './metered-disk.ts';
 import { Meters } from './meters.ts';
-import { healthRoute, metricsRoute, resetRoute } from './routes.ts';
+import { certificateRoute, healthRoute, metricsRoute, resetRoute } from './routes.ts';
 import { makeStreams } from './starting-streams.ts';
 
 /** The server cannot start; the message says why and what to do. */
@@ -77,13 +78,18 @@ async function startParts(config: ServerConfig, logger: Logger, { opened, closeA
   const operations = await streams.start(catalog, log);
   opened.push(() => streams.close());
   await makeStreams(config.streams, operations);
-  const routes: LocalRoute[] = [healthRoute({ config, clock, log, startedMs: clock.now() }), metricsRoute(meters, log)];
+  const certificate = certificateStore(config, disk, clock);
+  const routes: LocalRoute[] = [
+    healthRoute({ config, clock, log, startedMs: clock.now() }),
+    metricsRoute(meters, log),
+    certificateRoute(certificate),
+  ];
   if (durability === 'memory') routes.push(resetRoute(streams));
   const listener = await listen({
     hosts: config.hosts,
     port: config.port,
     requireTls: config.tlsOnly,
-    certificate: () => loadCertificate(config, disk, clock),
+    certificate,
     services: [
       {
         model: kinesis,
@@ -91,6 +97,7 @@ async function startParts(config: ServerConfig, logger: Logger, { opened, closeA
         answerBytesMax: (operation, input) => streams.answerBytesMax(operation, input),
       },
     ],
+    queryServices: [securityTokens],
     routes,
     credentials: config.auth === undefined ? undefined : readCredentials(config.auth),
     corsOrigins: config.corsOrigins,

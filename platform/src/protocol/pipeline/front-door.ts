@@ -1,22 +1,31 @@
 import { ByteBudget } from '../../kernel/byte-budget.ts';
 import type { Logger } from '../../kernel/logger.ts';
-import { InternalFailure, ServiceUnavailable, WireError } from '../../model/index.ts';
+import { ServiceUnavailable, WireError } from '../../model/index.ts';
 import type { ByteWriter, Encoded } from '../codec/byte-writer.ts';
 import { readJson } from '../codec/json-reader.ts';
 import type { BodyOutcome, BodyShares, ReadBody } from '../transport/body.ts';
 import type { Exchange, FlatHeaders } from '../transport/exchange.ts';
 import type { OriginRule } from '../transport/origin-rule.ts';
 import type { RequestIds } from '../transport/request-ids.ts';
-import { accessDeniedXml, contentTypes, deprecatedJson, encodeError, unknownOperationXml } from './answers.ts';
+import {
+  accessDeniedXml,
+  contentTypes,
+  deprecatedJson,
+  encodeError,
+  unexpectedError,
+  unknownOperationXml,
+} from './answers.ts';
 import { addCorsHeaders, isPreflight } from './cors.ts';
 import { EventAnswer, eventStreamType } from './event-answer.ts';
 import { LOCAL_PREFIX, type LocalServer, refusedAnswer } from './local-routes.ts';
 import type { MadeAnswer, OperationRequest, OperationRunner } from './operation-runner.ts';
+import { formType, type QueryRunner } from './query-runner.ts';
 import type { Encoding } from './service-table.ts';
 
 /** What the front door leads to. */
 export interface FrontDoorParts {
   readonly runner: OperationRunner;
+  readonly query: QueryRunner;
   readonly local: LocalServer;
   readonly originRule: OriginRule;
   readonly ids: RequestIds;
@@ -122,6 +131,7 @@ export class FrontDoor {
     const contentType = contentTypeOf(exchange);
     const encoding = encodingOf(contentType);
     if (encoding === undefined) {
+      if (contentType === formType) return this.#serveForm(exchange, headers, requestId, body);
       const answered = this.#answerOtherType(exchange, headers, contentType, body.bytes as Buffer);
       body.release();
       return answered;
@@ -137,7 +147,8 @@ export class FrontDoor {
       if (made.encoded.bytes > 0) headers.push('Content-Type', contentTypes[encoding]);
     } catch (thrown) {
       if (exchange.isGone) return exchange.abandon();
-      const error = thrown instanceof WireError ? thrown : this.#unexpected(thrown, request);
+      const error =
+        thrown instanceof WireError ? thrown : unexpectedError(thrown, this.#parts.logger, requestId, exchange.head);
       status = error.status;
       made = { encoded: this.#errorAnswer(error, encoding, headers), release: undefined };
     } finally {
@@ -147,6 +158,14 @@ export class FrontDoor {
     // Not `return`: that costs two more turns of the microtask queue, and a small answer is on its way already.
     const sending = this.#send(exchange, status, headers, made);
     if (sending !== undefined) await sending;
+  }
+
+  async #serveForm(exchange: Exchange, headers: FlatHeaders, requestId: string, form: ReadBody): Promise<void> {
+    const request = { exchange, requestId, body: form.bytes as Buffer };
+    const answer = await this.#parts.query.run(request).finally(() => form.release());
+    if (answer === undefined) return this.#answerOtherType(exchange, headers, formType, EMPTY);
+    headers.push('Content-Type', 'text/xml');
+    return exchange.answerUnread(answer.status, headers, answer.body);
   }
 
   /** A small answer goes out at once; a large one waits for its share of what may be on its way, still holding the share of its making. */
@@ -190,13 +209,6 @@ export class FrontDoor {
   #errorAnswer(error: WireError, encoding: Encoding, headers: FlatHeaders): Encoded {
     headers.push('x-amzn-ErrorType', error.code, 'Content-Type', contentTypes[encoding]);
     return encodeError(this.#parts.writer, error, encoding);
-  }
-
-  /** Nothing of what went wrong leaves the server; the log has it under the request id. */
-  #unexpected(error: unknown, request: OperationRequest): WireError {
-    const target = request.exchange.head.header('x-amz-target');
-    this.#parts.logger.error({ error, requestId: request.requestId, target }, 'a handler failed');
-    return new InternalFailure('The request processing has failed because of an unknown error, exception or failure.');
   }
 
   #answerOtherType(

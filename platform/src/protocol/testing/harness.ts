@@ -25,6 +25,7 @@ export function startListener(
     port: 0,
     certificate: () => (certificate ??= generateCertificate(systemClock)),
     services: [{ model: kinesis, operations, ...(answerBytesMax === undefined ? {} : { answerBytesMax }) }],
+    queryServices: [],
     routes: [],
     credentials: undefined,
     corsOrigins: [],

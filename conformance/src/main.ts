@@ -24,7 +24,7 @@ async function main(): Promise<void> {
   const isCi = positionals.includes('ci');
   const names = isCi || positionals.includes('all') ? Object.keys(suites) : positionals;
   const unknown = names.find((name) => !Object.hasOwn(suites, name));
-  const records = Number(values.records ?? (isCi ? 20_000 : 100_000));
+  const records = Number(values.records ?? (isCi ? 10_000 : 100_000));
   if (values.help || names.length === 0 || unknown !== undefined || !(Number.isInteger(records) && records >= 100)) {
     if (unknown !== undefined) process.stderr.write(`There is no suite "${unknown}".\n`);
     process.stderr.write(usage);

@@ -151,7 +151,8 @@ describe('who may call', () => {
     const ca = await (await fetch(`${server.endpoint}/_millrace/certificate`)).text();
     await expect(untrusted).rejects.toThrow();
     expect(ca).toMatch(/^-----BEGIN CERTIFICATE-----\n[^-]+-----END CERTIFICATE-----\n?$/);
-    expect(JSON.parse(readFileSync(join(folder.path, 'tls.json'), 'utf8'))).toMatchObject({ cert: ca });
+    const madeOf = () => (JSON.parse(readFileSync(join(folder.path, 'tls.json'), 'utf8')) as { cert: string }).cert;
+    expect(madeOf().trim()).toBe(ca.trim());
     expect(statSync(join(folder.path, 'tls.json')).mode & 0o777).toBe(0o600);
     for (const host of ['127.0.0.1', 'localhost']) {
       const client = new KinesisClient({
@@ -166,9 +167,29 @@ describe('who may call', () => {
     await server.close();
     const again = await start({ dataDir: folder.path });
     await expect(fetch(`${again.endpoint.replace('http:', 'https:')}/_millrace/health`)).rejects.toThrow();
-    const kept = JSON.parse(readFileSync(join(folder.path, 'tls.json'), 'utf8')) as { cert: string };
-    expect(kept.cert).toBe(ca);
+    expect(madeOf().trim()).toBe(ca.trim());
     await again.close();
+  });
+
+  test('a given certificate is used, and told without the key that lies in the same file', async () => {
+    using folder = temporaryFolder();
+    await using maker = await start({ dataDir: join(folder.path, 'maker') });
+    await fetch(`${maker.endpoint}/_millrace/certificate`);
+    const made = readFileSync(join(folder.path, 'maker', 'tls.json'), 'utf8');
+    const { cert, key } = JSON.parse(made) as { cert: string; key: string };
+    const [tlsCert, tlsKey] = [join(folder.path, 'both.pem'), join(folder.path, 'key.pem')];
+    writeFileSync(tlsCert, `${key}\n${cert}`);
+    writeFileSync(tlsKey, key);
+    await using server = await start({ durability: 'memory', tlsCert, tlsKey });
+    const told = await (await fetch(`${server.endpoint}/_millrace/certificate`)).text();
+    expect(told.trim()).toBe(cert.trim());
+    const answer = await new Promise<http.IncomingMessage>((resolve, reject) => {
+      https
+        .get(`${server.endpoint.replace('http:', 'https:')}/_millrace/health`, { ca: told }, resolve)
+        .on('error', reject);
+    });
+    answer.resume();
+    expect(answer.statusCode).toBe(200);
   });
 
   test('--auth takes a right signature and no other, and the account from its file', async () => {

@@ -54,13 +54,17 @@ export function metricsRoute(meters: Meters, log: LogEngine): LocalRoute {
   };
 }
 
+const certificateBlocks = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+
 /** `GET /_millrace/certificate`: in PEM, for clients to be given as CA. */
 export function certificateRoute(certificate: () => Promise<Certificate>): LocalRoute {
   return {
     method: 'GET',
     path: '/_millrace/certificate',
     async handle() {
-      return { status: 200, contentType: 'application/x-pem-file', body: (await certificate()).cert };
+      // A file that the settings name may have the key in it as well.
+      const blocks = (await certificate()).cert.match(certificateBlocks) ?? [];
+      return { status: 200, contentType: 'application/x-pem-file', body: `${blocks.join('\n')}\n` };
     },
   };
 }

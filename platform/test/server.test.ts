@@ -147,9 +147,9 @@ describe('who may call', () => {
     const server = await start({ dataDir: folder.path, streams: 's:1' });
     const endpoint = server.endpoint.replace('http:', 'https:');
     // At the same time: it is made once.
-    const untrusted = fetch(`${endpoint}/_millrace/health`);
+    const untrusted = expect(fetch(`${endpoint}/_millrace/health`)).rejects.toThrow();
     const ca = await (await fetch(`${server.endpoint}/_millrace/certificate`)).text();
-    await expect(untrusted).rejects.toThrow();
+    await untrusted;
     expect(ca).toMatch(/^-----BEGIN CERTIFICATE-----\n[^-]+-----END CERTIFICATE-----\n?$/);
     const madeOf = () => (JSON.parse(readFileSync(join(folder.path, 'tls.json'), 'utf8')) as { cert: string }).cert;
     expect(madeOf().trim()).toBe(ca.trim());
@@ -220,6 +220,37 @@ describe('who may call', () => {
     });
     expect((await fetch(`${server.endpoint}/_millrace/health`)).status).toBe(200);
     expect((await fetch(`${server.endpoint}/_millrace/reset`, { method: 'POST' })).status).toBe(403);
+    expect((await fetch(`${server.endpoint}/_millrace/certificate`)).status).toBe(403);
+  });
+
+  test('STS says which account one has, as the ARNs of streams have it', async () => {
+    await using server = await start({ durability: 'memory' });
+    for (const [region, accessKeyId, arn] of [
+      ['us-east-1', 'test', 'arn:aws:iam::000000000000:root'],
+      ['cn-north-1', '123456789012', 'arn:aws-cn:iam::123456789012:root'],
+    ] as const) {
+      const answer = await fetch(server.endpoint, {
+        method: 'POST',
+        headers: {
+          'X-Amz-Date': '20260101T000000Z',
+          Authorization: `AWS4-HMAC-SHA256 Credential=${accessKeyId}/20260101/${region}/sts/aws4_request, SignedHeaders=host, Signature=0`,
+        },
+        body: new URLSearchParams({ Action: 'GetCallerIdentity', Version: '2011-06-15' }),
+      });
+      const text = await answer.text();
+      const account = arn.split(':')[4] as string;
+      expect(text).toContain(`<Arn>${arn}</Arn><UserId>${account}</UserId><Account>${account}</Account>`);
+      await rawCall(server.endpoint, 'CreateStream', { StreamName: 's', ShardCount: 1 }, { region, accessKeyId });
+      const described = await rawCall(
+        server.endpoint,
+        'DescribeStreamSummary',
+        { StreamName: 's' },
+        { region, accessKeyId },
+      );
+      const { StreamARN } = described['StreamDescriptionSummary'] as { StreamARN: string };
+      const [, partition] = arn.split(':');
+      expect(StreamARN).toBe(`arn:${partition}:kinesis:${region}:${account}:stream/s`);
+    }
   });
 
   test('a foreign Origin or Host is refused before anything happens, unless it is named', async () => {

@@ -22,7 +22,7 @@ interface SlowKind {
 }
 
 /** What the server grants, with room for its sweeps and a busy machine. Source: bounds published in the protocol's limits. */
-const headMsMax = 16_000;
+const headMsMax = 18_000;
 const stallMsMax = 24_000;
 const bodyMsMax = 72_000;
 const idleMsMax = 90_000;
@@ -48,6 +48,24 @@ export async function slowAttacks(
     const why = failures.length === 0 ? undefined : `${failures.length} of ${count}: ${failures[0]}`;
     checks.record(`slow: ${kind.name} is ended within ${kind.closedMsMax / 1000} s (${count})`, why);
   }
+}
+
+/** Longer than heads may take. */
+const silentMs = 12_000;
+
+/** A client that is busy with many connections at once may need long for the first byte of one. */
+export async function lateFirstByte(port: number, checks: Checks): Promise<void> {
+  const wire = new Wire(port);
+  await new Promise((resolve) => setTimeout(resolve, silentMs));
+  const call = { operation: 'DescribeLimits', encoding: 'json', body: Buffer.from('{}') } as const;
+  if (!wire.isClosed) wire.socket.write(http1Bytes({ host: `127.0.0.1:${port}` }, call));
+  await wire.until(() => readAnswers(wire.received).answers.length > 0);
+  const [answer] = readAnswers(wire.take()).answers;
+  wire.close();
+  checks.record(
+    `slow: a connection that is silent for ${silentMs / 1000} s is served`,
+    answer?.status === 200 ? undefined : `answered by ${answer?.status ?? 'nothing'}`,
+  );
 }
 
 const heldBodies = 20;

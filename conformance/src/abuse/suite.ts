@@ -22,7 +22,7 @@ import { floods } from './floods.ts';
 import { goodCall, Heartbeat, readAll, readState, warmUp } from './good-calls.ts';
 import { HeartbeatThread } from './heartbeat-thread.ts';
 import { selfTest } from './self-test.ts';
-import { heldUp, slowAttacks } from './slow.ts';
+import { heldUp, lateFirstByte, slowAttacks } from './slow.ts';
 import { Victim } from './victim.ts';
 import { descriptors, latencyLine, mebibytes, residentBytes, isSteady, settle } from './vitals.ts';
 
@@ -130,11 +130,12 @@ async function underAbuse(
   const heartbeat = await HeartbeatThread.start(port, 500);
   const startedMs = Date.now();
   const slow = slowAttacks(port, checks, { each: isLong ? 40 : 10, ofUnknownLength: 5, isLong });
+  const late = lateFirstByte(port, checks);
   const tally = await assault(port, kinds, { count: requests, seed });
   checks.say(
     `${requests} malformed requests of ${kinds.length} kinds, seed ${seed}: ${((Date.now() - startedMs) / 1000).toFixed(1)} s`,
   );
-  await slow;
+  await Promise.all([slow, late]);
   const pulse = await heartbeat.stop();
   tally.report(checks);
   checks.say(`good calls meanwhile: ${latencyLine(pulse.latenciesMs)}`);

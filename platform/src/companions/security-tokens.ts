@@ -1,7 +1,10 @@
+import { partitionOf } from '../model/index.ts';
+
 /** Who asks, as far as an answer needs it. */
 interface Caller {
   /** 12 digits. */
   readonly account: string;
+  readonly region: string;
 }
 
 /**
@@ -16,9 +19,9 @@ export const securityTokens = {
     /** Access keys are not users of their own: whoever has one is the account itself. */
     GetCallerIdentity: (
       _form: URLSearchParams,
-      { account }: Caller,
+      { account, region }: Caller,
     ): { Arn: string; UserId: string; Account: string } => ({
-      Arn: `arn:aws:iam::${account}:root`,
+      Arn: `arn:${partitionOf(region)}:iam::${account}:root`,
       UserId: account,
       Account: account,
     }),

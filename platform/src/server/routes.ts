@@ -1,8 +1,9 @@
 import { createRequire } from 'node:module';
 import type { Clock } from '../kernel/clock.ts';
 import type { LogEngine } from '../log/index.ts';
-import type { Certificate, LocalRoute } from '../protocol/index.ts';
+import type { LocalRoute } from '../protocol/index.ts';
 import type { StreamsService } from '../streams/index.ts';
+import type { CertificateStore } from './certificate-store.ts';
 import type { ServerConfig } from './config.ts';
 import type { Meters } from './meters.ts';
 
@@ -54,16 +55,17 @@ export function metricsRoute(meters: Meters, log: LogEngine): LocalRoute {
   };
 }
 
-const certificateBlocks = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+const certificateBlocks = /-----BEGIN ((?:TRUSTED |X509 )?CERTIFICATE)-----[^-]+-----END \1-----/g;
 
 /** `GET /_millrace/certificate`: in PEM, for clients to be given as CA. */
-export function certificateRoute(certificate: () => Promise<Certificate>): LocalRoute {
+export function certificateRoute(certificates: CertificateStore): LocalRoute {
   return {
     method: 'GET',
     path: '/_millrace/certificate',
     async handle() {
       // A file that the settings name may have the key in it as well.
-      const blocks = (await certificate()).cert.match(certificateBlocks) ?? [];
+      const { cert } = await certificates.current();
+      const blocks = cert.match(certificateBlocks) ?? [];
       return { status: 200, contentType: 'application/x-pem-file', body: `${blocks.join('\n')}\n` };
     },
   };

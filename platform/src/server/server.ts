@@ -1,5 +1,5 @@
 import { Catalog } from '../catalog/index.ts';
-import { securityTokens } from '../companions/security-tokens.ts';
+import { securityTokens } from '../companions/index.ts';
 import { systemClock, type Clock } from '../kernel/clock.ts';
 import type { Disk } from '../kernel/disk.ts';
 import { MillraceError } from '../kernel/errors.ts';
@@ -12,7 +12,7 @@ import { openEmbeddedLog } from '../log/index.ts';
 import { kinesis } from '../model/index.ts';
 import { defaultLimits, listen, type Listener, type LocalRoute } from '../protocol/index.ts';
 import { StreamsService } from '../streams/index.ts';
-import { certificateStore } from './certificate-store.ts';
+import { CertificateStore } from './certificate-store.ts';
 import type { ServerConfig } from './config.ts';
 import { readCredentials } from './credentials.ts';
 import { meteredDisk } from './metered-disk.ts';
@@ -78,18 +78,18 @@ async function startParts(config: ServerConfig, logger: Logger, { opened, closeA
   const operations = await streams.start(catalog, log);
   opened.push(() => streams.close());
   await makeStreams(config.streams, operations);
-  const certificate = certificateStore(config, disk, clock);
+  const certificates = new CertificateStore(config, disk, clock);
   const routes: LocalRoute[] = [
     healthRoute({ config, clock, log, startedMs: clock.now() }),
     metricsRoute(meters, log),
-    certificateRoute(certificate),
+    certificateRoute(certificates),
   ];
   if (durability === 'memory') routes.push(resetRoute(streams));
   const listener = await listen({
     hosts: config.hosts,
     port: config.port,
     requireTls: config.tlsOnly,
-    certificate,
+    certificate: () => certificates.current(),
     services: [
       {
         model: kinesis,
@@ -108,7 +108,7 @@ async function startParts(config: ServerConfig, logger: Logger, { opened, closeA
     logger,
   });
   opened.push(() => listener.close(closeGraceMs));
-  renewNowAndThen(listener, clock, logger);
+  renewNowAndThen(certificates, listener, { clock, logger });
   let closing: Promise<void> | undefined;
   return {
     endpoint: endpointOf(config, listener),
@@ -135,12 +135,22 @@ function endpointOf(config: ServerConfig, { port }: Listener): string {
   return `${config.tlsOnly ? 'https' : 'http'}://${name.includes(':') ? `[${name}]` : name}:${port}`;
 }
 
-function renewNowAndThen(listener: Listener, clock: Clock, logger: Logger): void {
-  clock.after(renewalCheckMs, () => {
-    listener.renewCertificate().catch((error: unknown) => {
+function renewNowAndThen(
+  certificates: CertificateStore,
+  listener: Listener,
+  { clock, logger }: { clock: Clock; logger: Logger },
+): void {
+  const renew = async (): Promise<void> => {
+    try {
+      await certificates.renew();
+      await listener.renewCertificate();
+    } catch (error) {
       logger.warn({ error: String(error) }, 'could not renew the certificate');
-    });
-    renewNowAndThen(listener, clock, logger);
+    }
+  };
+  clock.after(renewalCheckMs, () => {
+    void renew();
+    renewNowAndThen(certificates, listener, { clock, logger });
   });
 }
 

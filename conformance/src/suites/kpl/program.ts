@@ -48,6 +48,10 @@ export class KplProgram {
     return new KplProgram(classPath, options);
   }
 
+  get isRunning(): boolean {
+    return this.#process.isRunning;
+  }
+
   get isDone(): boolean {
     return this.#isDone;
   }

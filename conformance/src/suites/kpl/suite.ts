@@ -43,7 +43,10 @@ export async function kplSuite(target: Target, checks: Checks): Promise<void> {
     const found = await putAndFind(endpoint, { ...at, ...moderate }, async (program, connection, stream) => {
       reshards = await reshardUntilDone(program, connection, stream);
     });
-    checks.say(`${reshards} reshards, ${found.length - records} records put again`);
+    const dropped = found.filter(({ isDropped }) => isDropped).length;
+    checks.say(
+      `${reshards} reshards, ${found.length - records} records put again, ${dropped} where the KCL drops them`,
+    );
     if (reshards === 0) throw new Error('no reshards');
   });
   if (!target.isOwn) return;
@@ -114,7 +117,8 @@ async function killServers(options: Load): Promise<void> {
         await program.told((options.records * kill) / (kills + 1));
         await server.kill();
         await sleep(200);
-        server = await ServerProcess.start({ folder: data, flags });
+        // Not after the producer has failed: nobody would end it.
+        if (program.isRunning) server = await ServerProcess.start({ folder: data, flags });
       }
     });
   } finally {

@@ -1,8 +1,15 @@
 /** What is inside an element: text, or elements by their names. */
 export type XmlContent = string | { readonly [name: string]: XmlContent };
 
-const SPECIAL = /[&<>"]/g;
-const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
+/** A bare carriage return is read as a line feed. */
+const SPECIAL = /[&<>"\r]/g;
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  '\r': '&#13;',
+};
 /** What XML 1.0 cannot say, not even escaped. */
 // oxlint-disable-next-line no-control-regex
 const UNSPEAKABLE = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g;

@@ -1,9 +1,7 @@
-import type { Logger } from '../../kernel/logger.ts';
-import { InternalFailure, type WireError } from '../../model/index.ts';
+import type { WireError } from '../../model/index.ts';
 import type { ByteWriter, Encoded } from '../codec/byte-writer.ts';
 import { writeHead, writeText } from '../codec/cbor-writer.ts';
 import { writeString } from '../codec/json-writer.ts';
-import type { RequestHead } from '../transport/request-head.ts';
 import type { Encoding } from './service-table.ts';
 
 /** Content type of a body, which the answer repeats. */
@@ -45,10 +43,4 @@ export function encodeError(out: ByteWriter, error: WireError, encoding: Encodin
     }
   }
   return out.finish();
-}
-
-/** What is told of a defect: nothing of it leaves the server; the log has it under the request id. */
-export function unexpectedError(error: unknown, logger: Logger, requestId: string, head: RequestHead): WireError {
-  logger.error({ error, requestId, target: head.header('x-amz-target') }, 'a handler failed');
-  return new InternalFailure('The request processing has failed because of an unknown error, exception or failure.');
 }

@@ -7,19 +7,13 @@ import type { BodyOutcome, BodyShares, ReadBody } from '../transport/body.ts';
 import type { Exchange, FlatHeaders } from '../transport/exchange.ts';
 import type { OriginRule } from '../transport/origin-rule.ts';
 import type { RequestIds } from '../transport/request-ids.ts';
-import {
-  accessDeniedXml,
-  contentTypes,
-  deprecatedJson,
-  encodeError,
-  unexpectedError,
-  unknownOperationXml,
-} from './answers.ts';
+import { accessDeniedXml, contentTypes, deprecatedJson, encodeError, unknownOperationXml } from './answers.ts';
 import { addCorsHeaders, isPreflight } from './cors.ts';
 import { EventAnswer, eventStreamType } from './event-answer.ts';
+import { hideDefect } from './hide-defect.ts';
 import { LOCAL_PREFIX, type LocalServer, refusedAnswer } from './local-routes.ts';
 import type { MadeAnswer, OperationRequest, OperationRunner } from './operation-runner.ts';
-import { formType, type QueryRunner } from './query-runner.ts';
+import { formType, queryError, type QueryRunner, xmlType } from './query-runner.ts';
 import type { Encoding } from './service-table.ts';
 
 /** What the front door leads to. */
@@ -94,7 +88,7 @@ export class FrontDoor {
     addCorsHeaders(head, headers);
     if (isQuestion) return exchange.answerUnread(200, headers, EMPTY);
     if (head.method !== 'POST') return exchange.answerUnread(403, headers, accessDeniedXml);
-    if (this.#callCount > shares.limits.callsMax) return this.#answerBusy(exchange, headers);
+    if (this.#callCount > shares.limits.callsMax) return this.#answerBusy(exchange, headers, requestId);
     const outcome = exchange.readBody(shares);
     if (!(outcome instanceof Promise)) return this.#afterBody(exchange, headers, requestId, outcome);
     return outcome.then((read) => this.#afterBody(exchange, headers, requestId, read));
@@ -111,7 +105,7 @@ export class FrontDoor {
         exchange.abandon();
         return undefined;
       case 'busy':
-        return this.#answerBusy(exchange, headers);
+        return this.#answerBusy(exchange, headers, requestId);
       case 'too-large':
         // Before the request id in the order of checks, and with no body. Source: recorded.
         return exchange.answerAndClose(413, [], EMPTY);
@@ -120,9 +114,15 @@ export class FrontDoor {
     }
   }
 
-  #answerBusy(exchange: Exchange, headers: FlatHeaders): Promise<void> | undefined {
-    const encoding = encodingOf(contentTypeOf(exchange)) ?? 'json';
+  #answerBusy(exchange: Exchange, headers: FlatHeaders, requestId: string): Promise<void> | undefined {
+    const contentType = contentTypeOf(exchange);
     const error = new ServiceUnavailable('The server has too many requests in flight.');
+    if (contentType === formType) {
+      const { status, body } = queryError(error, requestId);
+      headers.push('Content-Type', xmlType);
+      return exchange.answerUnread(status, headers, body);
+    }
+    const encoding = encodingOf(contentType) ?? 'json';
     const { chunks } = this.#errorAnswer(error, encoding, headers);
     return exchange.answerUnread(error.status, headers, Buffer.concat(chunks));
   }
@@ -147,8 +147,9 @@ export class FrontDoor {
       if (made.encoded.bytes > 0) headers.push('Content-Type', contentTypes[encoding]);
     } catch (thrown) {
       if (exchange.isGone) return exchange.abandon();
+      const target = exchange.head.header('x-amz-target');
       const error =
-        thrown instanceof WireError ? thrown : unexpectedError(thrown, this.#parts.logger, requestId, exchange.head);
+        thrown instanceof WireError ? thrown : hideDefect(thrown, this.#parts.logger, { requestId, target });
       status = error.status;
       made = { encoded: this.#errorAnswer(error, encoding, headers), release: undefined };
     } finally {
@@ -164,8 +165,12 @@ export class FrontDoor {
     const request = { exchange, requestId, body: form.bytes as Buffer };
     const answer = await this.#parts.query.run(request).finally(() => form.release());
     if (answer === undefined) return this.#answerOtherType(exchange, headers, formType, EMPTY);
-    headers.push('Content-Type', 'text/xml');
-    return exchange.answerUnread(answer.status, headers, answer.body);
+    const { status, body } = answer;
+    headers.push('Content-Type', xmlType);
+    return this.#send(exchange, status, headers, {
+      encoded: { chunks: [body], bytes: body.length },
+      release: undefined,
+    });
   }
 
   /** A small answer goes out at once; a large one waits for its share of what may be on its way, still holding the share of its making. */

@@ -3,7 +3,7 @@ import { systemClock } from '../../kernel/clock.ts';
 import type { LogFields } from '../../kernel/logger.ts';
 import { WireError } from '../../model/index.ts';
 import type { Call, QueryBinding } from '../call.ts';
-import type { Listener } from '../index.ts';
+import { defaultLimits, type Listener } from '../index.ts';
 import { startListener } from '../testing/harness.ts';
 import { signWithSdk } from '../testing/sign-with-sdk.ts';
 
@@ -129,7 +129,35 @@ describe('a form', () => {
     const broken = await send('Action=Break&Version=2020-02-02');
     expect(errorOf(broken)).toMatch(/^500 Receiver \| InternalFailure \| /);
     expect(broken.text).not.toContain('secret');
-    expect(logged.at(-1)).toMatchObject({ requestId: broken.requestId });
+    expect(logged.at(-1)).toMatchObject({ requestId: broken.requestId, service: 'things' });
+  });
+
+  it('is not told more than the beginning of what it asks for', async () => {
+    const { text } = await send(`Action=${'<'.repeat(60_000)}&Version=2020-02-02`);
+    expect(text).toContain(`find operation ${'&lt;'.repeat(128)} for`);
+    expect(text.length).toBeLessThan(1000);
+  });
+
+  it('gives its share of memory back, whatever comes of it', async () => {
+    const smallBodiesBytesMax = 100;
+    const limits = { ...defaultLimits, smallBodiesBytesMax };
+    const small = await startListener({}, { queryServices: [things], limits });
+    for (const action of ['Echo', 'Break', 'Nothing']) {
+      for (let bytes = 0; bytes < 3 * smallBodiesBytesMax; bytes += 30) {
+        await send(`Action=${action}&Version=2020-02-02`, undefined, small);
+      }
+    }
+    for (let time = 0; time < 10; time++) await send('Action=Echo', { authorization: scoped('kinesis') }, small);
+    expect(await send('Action=Echo&Version=2020-02-02', undefined, small)).toMatchObject({ status: 200 });
+    await small.close(0);
+  });
+
+  it('that there is no room for is told so in XML', async () => {
+    const full = await startListener({}, { queryServices: [things], limits: { ...defaultLimits, callsMax: 0 } });
+    const answer = await send('Action=Echo&Version=2020-02-02', undefined, full);
+    expect(answer).toMatchObject({ status: 503, type: 'text/xml' });
+    expect(errorOf(answer)).toMatch(/^503 Receiver \| ServiceUnavailable \| ./);
+    await full.close(0);
   });
 
   it('may be 64 KiB long and no more', async () => {

@@ -5,10 +5,12 @@ import type { SignatureVerifier } from '../auth/verifier.ts';
 import { type QueryBinding, type QueryHandler, ServedCall } from '../call.ts';
 import { writeXml } from '../codec/xml-writer.ts';
 import type { Exchange } from '../transport/exchange.ts';
-import { unexpectedError } from './answers.ts';
+import { hideDefect } from './hide-defect.ts';
 
 /** The content type that forms come in. */
 export const formType = 'application/x-www-form-urlencoded';
+/** The content type of answers. */
+export const xmlType = 'text/xml';
 
 /** A form, read whole. */
 export interface QueryRequest {
@@ -36,8 +38,10 @@ interface Served {
   readonly operations: ReadonlyMap<string, QueryHandler>;
 }
 
-/** Parsed, a form of nothing but separators takes a hundred times its bytes. */
+/** Parsed, a form of many short names takes some thirty times its bytes. */
 const FORM_BYTES_MAX = 64 * 1024;
+/** Of what an answer repeats. */
+const REPEATED_CHARACTERS_MAX = 128;
 
 /** Serves the query protocol: the credential scope names the service, the form its action, the answer is XML. */
 export class QueryRunner {
@@ -67,14 +71,11 @@ export class QueryRunner {
       const content = { [`${action}Result`]: result, ResponseMetadata: { RequestId: requestId } };
       return { status: 200, body: Buffer.from(writeXml(`${action}Response`, content, namespace)) };
     } catch (thrown) {
-      const { status, fault, code, message } = this.#told(thrown, request);
-      const error = { Type: fault === 'client' ? 'Sender' : 'Receiver', Code: code, Message: message };
-      const content = { Error: error, RequestId: requestId };
-      return { status, body: Buffer.from(writeXml('ErrorResponse', content, namespace)) };
+      return queryError(this.#told(thrown, { requestId, service: served.binding.service }), requestId, namespace);
     }
   }
 
-  /** `undefined` where nothing is said of a signer: then nothing is known of the service, either. */
+  /** `undefined` where it is not well said who signs and for which service. */
   #authorizationOf({ exchange }: QueryRequest): Authorization | undefined {
     try {
       return parseAuthorization(exchange.head, this.#credentials);
@@ -94,7 +95,8 @@ export class QueryRunner {
     const version = form.get('Version') ?? '';
     const handler = version === binding.version ? operations.get(action) : undefined;
     if (handler === undefined) {
-      throw refused('InvalidAction', `Could not find operation ${action} for version ${version}`);
+      const asked = [action, version].map((text) => text.slice(0, REPEATED_CHARACTERS_MAX));
+      throw refused('InvalidAction', `Could not find operation ${asked.join(' for version ')}`);
     }
     const account =
       this.#parts.verifier?.verify(exchange.head, authorization, body, binding.service) ??
@@ -113,13 +115,23 @@ export class QueryRunner {
   }
 
   /** In the words of this protocol, which has names of its own for a signer it does not know and a signature that is wrong. */
-  #told(thrown: unknown, { exchange, requestId }: QueryRequest): WireError {
+  #told(thrown: unknown, { requestId, service }: { requestId: string; service: string }): WireError {
     if (thrown instanceof UnrecognizedClientException) {
       return refused('InvalidClientTokenId', thrown.message, 403);
     }
     if (thrown instanceof InvalidSignatureException) return refused('SignatureDoesNotMatch', thrown.message, 403);
-    return thrown instanceof WireError ? thrown : unexpectedError(thrown, this.#parts.logger, requestId, exchange.head);
+    return thrown instanceof WireError ? thrown : hideDefect(thrown, this.#parts.logger, { requestId, service });
   }
+}
+
+/** @param namespace   left out where the service is not known yet */
+export function queryError(
+  { status, fault, code, message }: WireError,
+  requestId: string,
+  namespace?: string,
+): QueryAnswer {
+  const error = { Type: fault === 'client' ? 'Sender' : 'Receiver', Code: code, Message: message };
+  return { status, body: Buffer.from(writeXml('ErrorResponse', { Error: error, RequestId: requestId }, namespace)) };
 }
 
 function refused(code: string, message: string, status = 400): WireError {

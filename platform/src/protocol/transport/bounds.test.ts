@@ -411,12 +411,21 @@ describe('connections', () => {
   });
 
   it('may take longer than headers do to say their first byte, and no longer than that for the next', async () => {
-    await start({ headerTimeoutMs: 60, idleTimeoutMs: 60_000 });
-    const late = client();
-    const stopped = client('P');
-    await stopped.closed;
-    late.socket.write(rawRequest(put, bodyOf(100)));
+    const clock = new ManualClock();
+    await start({ headerTimeoutMs: 10_000, idleTimeoutMs: 75_000 }, {}, { clock });
+    const [late, slow] = [client(), client()];
+    await settle();
+    clock.advance(74_000);
+    slow.socket.write('P');
+    late.socket.write('P');
+    await settle();
+    clock.advance(9_000);
+    slow.socket.write('R');
+    late.socket.write(rawRequest(put, bodyOf(100)).slice(1));
     expect(await late.until(answered)).toContain('200 OK');
+    expect(slow.socket.destroyed).toBe(false);
+    clock.advance(1_000);
+    await slow.closed;
   });
 
   it('over TLS are closed alike', async () => {

@@ -21,7 +21,7 @@ export type OnSecure = (socket: TLSSocket, speech: 'h1' | 'h2' | undefined) => v
 
 const CONNECTION_WINDOW_BYTES = 16 * 1024 * 1024;
 const FRAME_BYTES_MAX = 64 * 1024;
-const CHECK_INTERVAL_MS_MAX = 2000;
+const CHECK_INTERVAL_MS_MAX = 1000;
 
 /** An HTTP/1.1 server that is handed its connections. */
 export function createH1(limits: ProtocolLimits, serve: Serve, onMalformed: OnMalformed): http.Server {

@@ -1,4 +1,4 @@
-import type { StreamMode } from '../../model/index.ts';
+import { partitionOf, type StreamMode } from '../../model/index.ts';
 import { type HashKey, type HashWords, writeHashWords } from '../shard/hash-key.ts';
 import { SequenceWriter } from '../shard/sequence-number.ts';
 
@@ -169,12 +169,6 @@ export class Stream {
   }
 }
 
-/** `aws-cn` and `aws-us-gov` regions have partitions of their own. */
 export function streamArn(scope: StreamScope, name: string): string {
   return `arn:${partitionOf(scope.region)}:kinesis:${scope.region}:${scope.account}:stream/${name}`;
-}
-
-function partitionOf(region: string): string {
-  if (region.startsWith('cn-')) return 'aws-cn';
-  return region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws';
 }

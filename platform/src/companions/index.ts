@@ -1,0 +1,1 @@
+export { securityTokens } from './security-tokens.ts';

